@@ -1,0 +1,165 @@
+"""`daybook up` as a person runs it: one command, a whole Daybook, whatever happens to its parts (X1, X2, X5)."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+READY_S = 60
+
+
+class Running:
+    """A `daybook up` in a process of its own, with its console in a file."""
+
+    def __init__(self, data: Path, console: Path, **environment: str) -> None:
+        self.data = data
+        self._console = console
+        inherited = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+        with console.open("w") as stream:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "worker.cli", "up", "--port", "0", "--data", str(data)],
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                env={**inherited, **environment},
+            )
+
+    @property
+    def console(self) -> str:
+        return self._console.read_text()
+
+    @property
+    def url(self) -> str:
+        return (self.data / "url").read_text().strip()
+
+    def ready(self) -> Running:
+        until(lambda: re.search(r"^ready ", self.console, re.MULTILINE) or self.process.poll() is not None, READY_S)
+        assert self.process.poll() is None, self.console
+        return self
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=10) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def pid(self, name: str) -> int:
+        """The process id of the child of this name, from the system itself."""
+        signs = {
+            "receive": "worker.cli\0receive",
+            "work": "worker.cli\0work",
+            "Valkey": "valkey-server",
+            "PostgreSQL": "\0-D\0",
+        }
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for child in children:
+            if signs[name] in Path(f"/proc/{child}/cmdline").read_text():
+                return int(child)
+        raise AssertionError(f"{name} is not running")
+
+    def end(self, number: signal.Signals = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    started: list[Running] = []
+
+    def run(**environment: str) -> Running:
+        started.append(Running(tmp_path / "the data", tmp_path / f"console-{len(started)}", **environment))
+        return started[-1]
+
+    yield run
+    for running in started:
+        if running.process.poll() is None:
+            running.process.send_signal(signal.SIGTERM)
+            running.process.wait(30)
+
+
+def until(true: Callable[[], object], timeout_s: float = 15) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline, "it did not come to be"
+        time.sleep(0.02)
+
+
+def test_up_prints_one_ready_line_and_leaves_what_clients_need(start: Callable[..., Running]) -> None:
+    running = start().ready()
+    lines = running.console.splitlines()
+    assert [line for line in lines if line.startswith("ready ")] == [f"ready {running.url}"]
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", running.url)
+    for name in ("admin-token", "secret-key", "secrets.json", "servers.json"):
+        assert stat.S_IMODE((running.data / name).stat().st_mode) == 0o600, name
+    assert running.answers()
+    assert running.end() == 0
+    assert not (running.data / "url").exists()
+    assert not (running.data / "postgres" / "postmaster.pid").exists()
+
+
+def test_up_starts_again_whatever_dies(start: Callable[..., Running]) -> None:
+    running = start().ready()
+    for name in ("PostgreSQL", "Valkey", "work", "receive"):
+        before = running.pid(name)
+        os.kill(before, signal.SIGKILL)
+        until(lambda name=name: f"{name} ended (SIGKILL)" in running.console)  # type: ignore[misc]
+        until(lambda name=name, before=before: _other(running, name, before))  # type: ignore[misc]
+    until(running.answers)
+    assert running.end(signal.SIGTERM) == 0
+
+
+def test_up_killed_leaves_nothing_running_and_starts_again_on_its_data(start: Callable[..., Running]) -> None:
+    running = start().ready()
+    token = (running.data / "admin-token").read_text()
+    children = [running.pid(name) for name in ("PostgreSQL", "Valkey", "work", "receive")]
+    running.process.kill()
+    running.process.wait()
+    again = start().ready()
+    assert again.answers()
+    assert (again.data / "admin-token").read_text() == token
+    until(lambda: not any(_alive(pid) for pid in children))
+    assert again.end() == 0
+
+
+def test_second_up_and_a_taken_port_are_refused_in_a_sentence(start: Callable[..., Running], tmp_path: Path) -> None:
+    running = start().ready()
+    second = start()
+    assert second.process.wait(20) == 1
+    assert second.console.startswith("Another `daybook up` is running on ")
+    command = [sys.executable, "-m", "worker.cli", "up", "--port", running.url.rpartition(":")[2], "--data"]
+    taken = subprocess.run([*command, str(tmp_path / "other")], capture_output=True, text=True, check=False, timeout=20)
+    assert (taken.returncode, taken.stdout) == (1, "")
+    assert re.fullmatch(r"Port \d+ is taken by another program\. .*\n", taken.stderr)
+
+
+def test_up_says_what_is_wrong_with_a_database_that_it_cannot_reach(start: Callable[..., Running]) -> None:
+    running = start(DATABASE_URL="postgresql://someone:hidden@127.0.0.1:1/daybook")
+    assert running.process.wait(30) == 1
+    assert "PostgreSQL at 127.0.0.1:1/daybook cannot be used" in running.console
+    assert "hidden" not in running.console
+    assert "Traceback" not in running.console
+
+
+def _other(running: Running, name: str, before: int) -> bool:
+    try:
+        return running.pid(name) != before
+    except (AssertionError, OSError):
+        return False
+
+
+def _alive(pid: int) -> bool:
+    """Whether the process lives; a zombie that nobody has reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
