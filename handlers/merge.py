@@ -1,0 +1,156 @@
+"""Merging: the join of facts. Commutative, associative and idempotent, whatever the order and the duplicates.
+
+Each field of an object is decided on its own, by a total order over the statements that speak of it: by default the
+latest statement wins (`at`, then `rank`, then the value itself, so that a tie is broken the same way everywhere).
+A few fields know better than a clock: sums that only grow take the largest, a status that cannot be left again
+outranks every other. A fact keeps exactly the statements that decide a field; the rest can never matter again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from handlers.history import version_of
+from schemas.fact import Dossier, Fact, Kind, Reading, Statement
+
+Weight = tuple[Any, ...]
+View = TypeVar("View", bound=msgspec.Struct)
+
+_PAYMENT = {
+    "pending": (0, 0),
+    "requires_action": (0, 1),
+    "processing": (0, 2),
+    "failed": (0, 3),
+    "canceled": (1, 0),
+    "succeeded": (2, 0),
+}
+_REFUND = {"pending": 0, "requires_action": 1, "succeeded": 2, "canceled": 3, "failed": 4}
+_DISPUTE = {
+    "warning_needs_response": 0, "warning_under_review": 1, "warning_closed": 2, "needs_response": 3,
+    "under_review": 4, "charge_refunded": 5, "prevented": 5, "won": 6, "lost": 7,
+}  # fmt: skip
+
+
+def _latest(statement: Statement, _value: Any) -> Weight:
+    return (statement.at, statement.rank)
+
+
+def _largest(_statement: Statement, value: Any) -> Weight:
+    return (value,)
+
+
+def _payment_status(statement: Statement, value: Any) -> Weight:
+    terminal, progress = _PAYMENT.get(value, (0, -1))
+    return (terminal, statement.at, progress)
+
+
+def _refund_status(_statement: Statement, value: Any) -> Weight:
+    return (_REFUND.get(value, -1),)
+
+
+def _dispute_status(_statement: Statement, value: Any) -> Weight:
+    return (_DISPUTE.get(value, -1),)
+
+
+WEIGHTS: Mapping[tuple[Kind, str], Callable[[Statement, Any], Weight]] = {
+    (Kind.PAYMENT, "status"): _payment_status,
+    (Kind.PAYMENT, "received"): _largest,
+    (Kind.CHARGE, "refunded"): _largest,
+    (Kind.REFUND, "status"): _refund_status,
+    (Kind.DISPUTE, "status"): _dispute_status,
+    (Kind.CREDIT, "void"): _largest,
+    (Kind.CLAIM, "claims"): _largest,
+}
+
+
+def _beats(kind: Kind, field: str, challenger: Statement, holder: Statement) -> bool:
+    weigh = WEIGHTS.get((kind, field), _latest)
+    mine, theirs = challenger.fields[field], holder.fields[field]
+    left, right = weigh(challenger, mine), weigh(holder, theirs)
+    if left != right:
+        return left > right
+    left, right = _latest(challenger, mine), _latest(holder, theirs)
+    if left != right:
+        return left > right
+    if mine != theirs or type(mine) is not type(theirs):
+        return msgspec.json.encode(mine, order="sorted") > msgspec.json.encode(theirs, order="sorted")
+    return _identity(challenger) > _identity(holder)
+
+
+def _identity(statement: Statement) -> bytes:
+    return msgspec.json.encode(statement, order="sorted")
+
+
+def holders(fact: Fact) -> dict[str, Statement]:
+    """The statement that decides each field of the fact."""
+    found: dict[str, Statement] = {}
+    for statement in fact.statements:
+        for field in statement.fields:
+            holder = found.get(field)
+            if holder is None or _beats(fact.kind, field, statement, holder):
+                found[field] = statement
+    return found
+
+
+def values(fact: Fact) -> dict[str, Any]:
+    """The decided value of each field."""
+    return {field: statement.fields[field] for field, statement in holders(fact).items()}
+
+
+def view(fact: Fact, shape: type[View]) -> View:
+    """The fact as one of the shapes of `schemas.stated`."""
+    return msgspec.convert(values(fact), shape)
+
+
+def state(key: str, kind: Kind, stated: msgspec.Struct, *, at: int, rank: int = 0, event: str = "") -> Fact:
+    """A fact of one statement: what an adapter returns. UNSET fields are left out."""
+    return Fact(key, kind, (Statement(at, msgspec.to_builtins(stated), rank, event),))
+
+
+def merge_facts(left: Fact, right: Fact) -> Fact:
+    """The join of two facts about one object.
+
+    Should two senders disagree about what the object is, the kind that sorts first stays, so that the order of
+    arrival does not matter here either; the fields of both are kept.
+    """
+    if left.statements == right.statements and left.kind == right.kind:
+        return left
+    kind = min(left.kind, right.kind)
+    both = Fact(left.key, kind, (*left.statements, *right.statements))
+    deciding = {_identity(statement): statement for statement in holders(both).values()}
+    return Fact(left.key, kind, tuple(statement for _, statement in sorted(deciding.items(), key=_order)))
+
+
+def _order(pair: tuple[bytes, Statement]) -> tuple[int, int, bytes]:
+    identity, statement = pair
+    return (statement.at, statement.rank, identity)
+
+
+def merge_dossiers(left: Dossier, right: Dossier) -> Dossier:
+    """The join of two dossiers: what was two sales turns out to be one."""
+    return Dossier(
+        _join(left.facts, right.facts.values()), _union(left.links, right.links), _union(left.refs, right.refs)
+    )
+
+
+def add(dossier: Dossier, reading: Reading) -> Dossier:
+    """The dossier with one event's reading joined in; the very same object if nothing in it changed."""
+    history = (entry for fact in reading.facts if (entry := version_of(fact)))
+    facts = _join(dossier.facts, (*reading.facts, *history))
+    added = Dossier(facts, _union(dossier.links, reading.keys), _union(dossier.refs, reading.refs))
+    return dossier if added == dossier else added
+
+
+def _union(left: Iterable[str], right: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({*left, *right}))
+
+
+def _join(facts: Mapping[str, Fact], more: Iterable[Fact]) -> dict[str, Fact]:
+    joined = dict(facts)
+    for fact in more:
+        held = joined.get(fact.key)
+        joined[fact.key] = merge_facts(held, fact) if held else merge_facts(fact, Fact(fact.key, fact.kind))
+    return dict(sorted(joined.items()))

@@ -1,0 +1,1 @@
+"""What the HTTP API speaks: strict, nothing extra, every field described. Core shapes are one folder up."""
