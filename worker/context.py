@@ -1,0 +1,28 @@
+"""What every room needs to touch the world, made once a process and handed on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from worker.config import Settings
+from worker.lanes import Lanes
+from worker.store.db import Pool
+from worker.vault import Vault
+
+
+@dataclass(frozen=True)
+class Context:
+    """`clock` gives unix seconds; only tests set it."""
+
+    settings: Settings
+    pool: Pool
+    vault: Vault
+    lanes: Lanes
+    clock: Callable[[], float] = field(default=time.time)
+
+
+CONTEXT: web.AppKey[Context] = web.AppKey("context", Context)

@@ -1,0 +1,238 @@
+"""arq, and all of it: lanes are arq queues, a job is a doorbell that carries event ids and never a record.
+
+arq 0.28 drops a job for good in ten ways, so nothing relies on one: the inbox in Postgres says what is to be done, and
+the sweep rings again for whatever was lost. What is set here against its defaults, and why:
+
+- own Redis pool with timeouts, keepalive and retries that include `OSError`: with the defaults any blip ends the worker
+  and a frozen server hangs it for ever;
+- JSON in both directions, never pickle; unique job ids and `keep_result=0`, since an id that is still held swallows the
+  next signal without a word;
+- `poll_delay` of 10 ms (500 by default), few slots and large jobs, since running jobs are read again on every poll;
+- `max_tries` high, since every restart counts as a try; attempts are counted in Postgres.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import structlog
+from arq.connections import ArqRedis
+from arq.worker import Worker, func
+from redis.asyncio import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from schemas.provider import Lane
+
+log = structlog.get_logger("lanes")
+
+SLOTS: Mapping[Lane, int] = {Lane.PAYMENTS: 2, Lane.ORDERS: 2, Lane.BULK: 1}
+JOB_TIMEOUT_S = 120
+"""arq's own limit; the body ends itself long before."""
+IDS_A_JOB = 200
+PENDING_LIMIT = 50_000
+"""Signals kept in memory while Redis is away. What is beyond it is dropped here and found by the sweep."""
+LINGER_S = 0.002
+Apply = Callable[[str, Sequence[str]], Awaitable[None]]
+
+
+def queue_name(lane: Lane) -> str:
+    return f"daybook:{lane}"
+
+
+def _encode(value: dict[str, Any]) -> bytes:
+    return msgspec.json.encode(value, enc_hook=_describe)
+
+
+def _describe(value: Any) -> Any:
+    """arq stores exceptions as results: only their names may reach Redis."""
+    return {"error": type(value).__name__}
+
+
+def connect(redis_url: str, lane: Lane | None = None) -> ArqRedis:
+    """A client whose pool survives restarts, blips and frozen servers."""
+    pool = ConnectionPool.from_url(
+        redis_url,
+        socket_timeout=2,
+        socket_connect_timeout=1,
+        health_check_interval=15,
+        retry=Retry(ExponentialBackoff(cap=0.5, base=0.02), 5),
+        retry_on_error=[RedisConnectionError, RedisTimeoutError, OSError],
+        **({} if redis_url.startswith("unix") else {"socket_keepalive": True}),
+    )
+    return ArqRedis(
+        pool_or_conn=pool,
+        job_serializer=_encode,
+        job_deserializer=msgspec.json.decode,
+        default_queue_name=queue_name(lane or Lane.ORDERS),
+    )
+
+
+class Lanes:
+    """Rings the doorbell. `signal` only notes ids; one task a process sends them, many ids to a job."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._url = redis_url
+        self._redis = connect(redis_url)
+        self._pending: dict[tuple[Lane, str, str], dict[str, None]] = {}
+        self._count = 0
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.lost = 0
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="signaller")
+
+    def signal(self, lane: str, account_id: str, event_ids: Iterable[str], *, alone: bool = False) -> None:
+        """Ask for these events to be applied, `alone` in a job of its own each. Never blocks, never fails: what gets
+        lost is found by the sweep."""
+        for event_id in event_ids:
+            waiting = self._pending.setdefault((Lane(lane), account_id, event_id if alone else ""), {})
+            if self._count >= PENDING_LIMIT:
+                self.lost += 1
+                continue
+            self._count += event_id not in waiting
+            waiting[event_id] = None
+        self._wake.set()
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(LINGER_S)
+            self._wake.clear()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Send what is noted now. A failure drops it: the sweep is there for that."""
+        pending, self._pending, self._count = self._pending, {}, 0
+        for (lane, account_id, _), ids in sorted(pending.items()):
+            events = list(ids)
+            for start in range(0, len(events), IDS_A_JOB):
+                await self._ring(lane, account_id, events[start : start + IDS_A_JOB])
+
+    async def _ring(self, lane: Lane, account_id: str, event_ids: Sequence[str]) -> None:
+        try:
+            async with asyncio.timeout(5):
+                job = await self._redis.enqueue_job(
+                    "apply", account_id, list(event_ids), _job_id=uuid.uuid4().hex, _queue_name=queue_name(lane)
+                )
+            if job is None:  # not "already queued" (the id is new): the connection was cut while arq was watching
+                raise ConnectionError("enqueue returned nothing")
+        except Exception as error:  # noqa: BLE001  (latency is lost, nothing else)
+            self.lost += len(event_ids)
+            log.warning("signal_lost", lane=lane, events=len(event_ids), error=type(error).__name__)
+
+    async def ping(self) -> bool:
+        try:
+            async with asyncio.timeout(2):
+                return bool(await self._redis.ping())
+        except Exception:  # noqa: BLE001
+            return False
+
+    async def depth(self) -> dict[str, int]:
+        """Jobs in each lane: waiting, running and deferred."""
+        return {lane: int(await self._redis.zcard(queue_name(lane))) for lane in Lane}
+
+    async def close(self) -> None:
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self.flush()
+        await self._redis.connection_pool.disconnect()
+
+
+class Runner:
+    """Works off all lanes in this process, each with slots of its own, until told to stop."""
+
+    def __init__(self, redis_url: str, apply: Apply, *, name: str, drain_s: float) -> None:
+        self._url, self._apply, self._name, self._drain_s = redis_url, apply, name, drain_s
+        self._workers: dict[Lane, Worker] = {}
+        self._stopping = asyncio.Event()
+        self.running: dict[str, int] = dict.fromkeys(Lane, 0)
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def run(self) -> None:
+        """Run until `stop`."""
+        async with asyncio.TaskGroup() as group:
+            for lane in Lane:
+                group.create_task(self._keep_running(lane), name=f"lane-{lane}")
+
+    async def stop(self) -> None:
+        """Take no more jobs, let the running ones end (up to the drain time), then return."""
+        self._stopping.set()
+        for worker in self._workers.values():
+            worker.allow_pick_jobs = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._drain_s):
+                await self._idle.wait()
+        for worker in self._workers.values():
+            if worker.main_task:
+                worker.main_task.cancel()
+
+    async def _keep_running(self, lane: Lane) -> None:
+        pause = 0.1
+        while not self._stopping.is_set():
+            worker = self._worker(lane)
+            self._workers[lane] = worker
+            try:
+                await worker.async_run()
+            except asyncio.CancelledError:
+                if not self._stopping.is_set():
+                    raise
+            except Exception as error:  # noqa: BLE001  (arq ends on whatever Redis does to it)
+                log.warning("lane_interrupted", lane=lane, error=type(error).__name__, message=str(error)[:200])
+            finally:
+                await _close(worker)
+            if not self._stopping.is_set():
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 2.0)
+
+    def _worker(self, lane: Lane) -> Worker:
+        async def apply(_ctx: dict[Any, Any], *args: Any, **_more: Any) -> None:
+            account_id, event_ids = args
+            self.running[lane] += 1
+            self._idle.clear()
+            try:
+                await self._apply(account_id, event_ids)
+            except Exception as error:  # noqa: BLE001  (an exception through arq is a job dropped without a word)
+                log.error(
+                    "job_failed", lane=lane, events=len(event_ids), error=type(error).__name__, message=str(error)[:200]
+                )
+            finally:
+                self.running[lane] -= 1
+                if not any(self.running.values()):
+                    self._idle.set()
+
+        return Worker(
+            functions=[func(apply, name="apply", keep_result=0, timeout=JOB_TIMEOUT_S, max_tries=1000)],
+            queue_name=queue_name(lane),
+            redis_pool=connect(self._url, lane),
+            job_serializer=_encode,
+            job_deserializer=msgspec.json.decode,
+            handle_signals=False,
+            max_jobs=SLOTS[lane],
+            queue_read_limit=max(100, SLOTS[lane] * 20),
+            poll_delay=0.01,
+            keep_result=0,
+            max_tries=1000,
+            job_timeout=JOB_TIMEOUT_S,
+            log_results=False,
+            health_check_key=f"daybook:health:{self._name}:{lane}",
+            health_check_interval=5,
+        )
+
+
+async def _close(worker: Worker) -> None:
+    try:
+        async with asyncio.timeout(5):
+            await worker.close()
+    except Exception as error:  # noqa: BLE001
+        log.warning("lane_not_closed", error=type(error).__name__)

@@ -1,0 +1,136 @@
+"""The receiver process: webhooks, API and screens over one port."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from worker.api import routes as api_routes
+from worker.bootstrap import bootstrap_connections
+from worker.config import Settings
+from worker.context import CONTEXT, Context
+from worker.errors import UserError
+from worker.health import healthz, readyz
+from worker.lanes import Lanes
+from worker.logs import configure
+from worker.receive.directory import Directory
+from worker.receive.door import Receiver
+from worker.receive.inbox import Inbox
+from worker.screens import routes as screen_routes
+from worker.store.db import open_pool
+from worker.store.inbox import Stored
+from worker.vault import Vault
+
+log = structlog.get_logger("serve")
+
+POOL_SIZE = 10
+
+
+async def open_context(
+    settings: Settings, clock: Callable[[], float] = time.time, *, pool_size: int = POOL_SIZE
+) -> Context:
+    """Everything a process needs to touch the world. Close it with `close_context`."""
+    vault = Vault(settings.secret_keys)
+    pool = await open_pool(required(settings.database_url, "DATABASE_URL"), size=pool_size, least=2)
+    lanes = Lanes(required(settings.redis_url, "REDIS_URL"))
+    lanes.start()
+    return Context(settings, pool, vault, lanes, clock)
+
+
+def required(url: str | None, variable: str) -> str:
+    """The address, or what to do about its absence."""
+    if url is None:
+        raise UserError(f"{variable} is not set.", remedy=f"Set {variable}, or start everything with `daybook up`.")
+    return url
+
+
+async def close_context(ctx: Context) -> None:
+    await ctx.lanes.close()
+    await ctx.pool.close()
+
+
+def make_app(ctx: Context) -> web.Application:
+    """The whole application over a context; tests give it a clock of their own."""
+    app = web.Application(client_max_size=ctx.settings.body_limit_bytes)
+    app[CONTEXT] = ctx
+    directory = Directory(ctx.pool, ctx.vault)
+    inbox = Inbox(
+        ctx.pool,
+        _signaller(ctx.lanes),
+        batch=ctx.settings.batch_events,
+        backlog_events=ctx.settings.backlog_events,
+        backlog_bytes=ctx.settings.backlog_bytes,
+    )
+
+    async def doors(_app: web.Application) -> AsyncIterator[None]:
+        await directory.refresh()
+        fresh = asyncio.create_task(directory.keep_fresh(), name="connections")
+        yield
+        fresh.cancel()
+        await asyncio.gather(fresh, return_exceptions=True)
+        await inbox.drain()  # after the last request: until here each of them may still be waiting for its commit
+
+    app.cleanup_ctx.append(doors)
+    app.router.add_post("/webhooks/{connection}", Receiver(ctx.settings, directory, inbox, ctx.clock).receive)
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    api_routes.add_routes(app)
+    screen_routes.add_routes(app)
+    return app
+
+
+def _signaller(lanes: Lanes) -> Callable[[Sequence[Stored]], None]:
+    def signal_all(stored: Sequence[Stored]) -> None:
+        for event in stored:
+            lanes.signal(event.lane, event.account_id, [event.id])
+
+    return signal_all
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then drain."""
+    configure()
+    uvloop.run(_main(settings))
+
+
+async def _main(settings: Settings) -> None:
+    ctx = await open_context(settings)
+    for line in await bootstrap_connections(ctx.pool, ctx.vault, settings):
+        log.info("connection_made", what=line)
+    runner = web.AppRunner(
+        make_app(ctx),
+        access_log=None,
+        keepalive_timeout=75,
+        shutdown_timeout=settings.drain_s,
+        handler_cancellation=False,
+    )
+    try:
+        await runner.setup()
+        site: web.BaseSite
+        if settings.listen_fd is not None:
+            site = web.SockSite(runner, socket.socket(fileno=settings.listen_fd), backlog=1024)
+        else:
+            site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
+        await site.start()
+        log.info("receiver_ready", address=site.name)
+        await stop_signal()
+        log.info("receiver_draining")
+    finally:
+        await runner.cleanup()
+        await close_context(ctx)
+
+
+async def stop_signal() -> None:
+    """Returns at the first SIGTERM or SIGINT."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    await stopped.wait()

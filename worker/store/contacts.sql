@@ -1,0 +1,37 @@
+-- find_keys: the contact of each known key
+SELECT key, contact_id FROM contact_keys WHERE account_id = $1 AND key = ANY ($2)
+
+-- lock_contacts: load contacts and hold them until the end of the transaction
+SELECT id, email, name, phone, anonymous, stated_at FROM contacts WHERE account_id = $1 AND id = ANY ($2) ORDER BY id FOR UPDATE
+
+-- save_contacts: write contacts, new or changed
+INSERT INTO contacts (account_id, id, email, name, phone, anonymous, stated_at)
+SELECT $1, id, email, name, phone, anonymous, stated_at
+  FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::jsonb[])
+    AS g (id, email, name, phone, anonymous, stated_at)
+ ORDER BY id
+ON CONFLICT (account_id, id) DO UPDATE
+   SET email = excluded.email, name = excluded.name, phone = excluded.phone, anonymous = excluded.anonymous,
+       stated_at = excluded.stated_at, version = contacts.version + 1, updated_at = now()
+
+-- add_keys: keys that no contact has yet; a key that another transaction adds at this moment is waited for
+INSERT INTO contact_keys (account_id, key, contact_id)
+SELECT $1, key, contact_id FROM unnest($2::text[], $3::uuid[]) AS g (key, contact_id) ORDER BY key
+ON CONFLICT (account_id, key) DO NOTHING
+RETURNING key
+
+-- merge_keys: all keys of contacts that turned out to be another
+UPDATE contact_keys k SET contact_id = g.target
+  FROM unnest($2::uuid[], $3::uuid[]) AS g (source, target)
+ WHERE k.account_id = $1 AND k.contact_id = g.source
+
+-- merge_orders: all orders of contacts that turned out to be another
+UPDATE orders o SET contact_id = g.target
+  FROM unnest($2::uuid[], $3::uuid[]) AS g (source, target)
+ WHERE o.account_id = $1 AND o.contact_id = g.source
+
+-- delete_contacts: contacts that turned out to be another
+DELETE FROM contacts WHERE account_id = $1 AND id = ANY ($2)
+
+-- exists: whether there is such a contact
+SELECT true FROM contacts WHERE account_id = $1 AND id = $2

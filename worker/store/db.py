@@ -1,0 +1,80 @@
+"""Connections to PostgreSQL.
+
+The pool never resets a connection on release (that costs a round trip each time), so session state is forbidden:
+`SET LOCAL` only, and only transaction-level advisory locks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import asyncpg
+import msgspec
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Pooled: TypeAlias = "Connection | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+ACQUIRE_TIMEOUT_S = 10.0
+COMMAND_TIMEOUT_S = 30.0
+SERVER_SETTINGS = {
+    "application_name": "daybook",
+    "timezone": "UTC",
+    "statement_timeout": "30s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "30s",
+}
+
+
+def to_json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+async def _prepare(connection: Connection) -> None:
+    await connection.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(
+            name, schema="pg_catalog", encoder=to_json, decoder=msgspec.json.decode, format="text"
+        )
+
+
+async def _keep_session(_connection: Any) -> None:
+    """In place of asyncpg's reset."""
+
+
+async def connect(url: str) -> Connection:
+    """One dedicated connection."""
+    connection: Connection = await asyncpg.connect(
+        url, command_timeout=COMMAND_TIMEOUT_S, server_settings=SERVER_SETTINGS, timeout=10
+    )
+    await _prepare(connection)
+    return connection
+
+
+async def open_pool(url: str, *, size: int, least: int = 1) -> Pool:
+    return await asyncpg.create_pool(
+        url,
+        min_size=least,
+        max_size=size,
+        init=_prepare,
+        reset=_keep_session,
+        command_timeout=COMMAND_TIMEOUT_S,
+        max_inactive_connection_lifetime=120,
+        server_settings=SERVER_SETTINGS,
+        timeout=10,
+    )
+
+
+@asynccontextmanager
+async def acquire(pool: Pool) -> AsyncIterator[Pooled]:
+    async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Pooled]:
+    """A transaction on a pooled connection."""
+    async with acquire(pool) as connection, connection.transaction():
+        yield connection

@@ -1,0 +1,12 @@
+-- read_events: events with what became of them and the orders they are part of
+SELECT e.id, c.name AS connection, c.provider, e.topic, e.delivery_id, s.lane, s.state, s.reason, s.attempts,
+       s.next_attempt_at, e.livemode, e.id_conflict, e.occurred_at, e.received_at,
+       CASE WHEN s.state = 'applied' THEN s.settled_at END AS applied_at,
+       ARRAY(SELECT o.id FROM orders o WHERE o.account_id = s.account_id AND o.id = s.dossier_id) AS order_ids
+  FROM events e
+  JOIN event_states s ON s.account_id = e.account_id AND s.event_id = e.id
+  JOIN connections c ON c.account_id = e.account_id AND c.id = e.connection_id
+ WHERE e.account_id = $1 AND e.id = ANY ($2)
+
+-- read_body: the raw bytes of one event
+SELECT body FROM events WHERE account_id = $1 AND id = $2

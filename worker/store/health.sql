@@ -1,0 +1,14 @@
+-- overdue: events of all accounts that should have been applied some time ago (counted up to a limit), and since when
+SELECT count(*) AS events, min(next_attempt_at) AS oldest
+  FROM (SELECT next_attempt_at FROM event_states
+         WHERE next_attempt_at < now() - $1::interval
+         ORDER BY next_attempt_at
+         LIMIT $2) AS late
+
+-- dead: events of all accounts that nobody applies any more, up to a limit
+SELECT count(*)
+  FROM accounts a
+ CROSS JOIN LATERAL (SELECT FROM event_states s WHERE s.account_id = a.id AND s.state = 'dead' LIMIT $1) AS d
+
+-- heartbeats: how many workers were heard of lately, and when the last of all was
+SELECT count(*) FILTER (WHERE seen_at > now() - $1::interval) AS alive, max(seen_at) AS last, now() AS now FROM workers

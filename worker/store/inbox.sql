@@ -1,0 +1,96 @@
+-- insert_events: store the deliveries that are new, each with its state; only the new ones come back
+WITH given AS (
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::boolean[],
+                         $9::boolean[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::bytea[], $14::boolean[])
+      AS g (account_id, id, connection_id, dedupe, delivery_id, topic, lane, livemode, conflict, occurred_at, received_at,
+            headers, body, sound)
+), stored AS (
+    INSERT INTO events (account_id, id, connection_id, dedupe, delivery_id, topic, lane, livemode, id_conflict, occurred_at,
+                        received_at, headers, body)
+    SELECT account_id, id, connection_id, dedupe, delivery_id, topic, lane, livemode,
+           conflict OR (sound AND EXISTS (
+               SELECT FROM events e
+                WHERE e.account_id = g.account_id AND e.connection_id = g.connection_id AND e.delivery_id = g.delivery_id)),
+           occurred_at, received_at, headers, body
+      FROM given g
+     ORDER BY account_id, connection_id, dedupe
+    ON CONFLICT (account_id, connection_id, dedupe) DO NOTHING
+    RETURNING account_id, id, lane, received_at
+)
+INSERT INTO event_states (account_id, event_id, lane, next_attempt_at)
+SELECT account_id, id, lane, received_at + $15::interval FROM stored
+RETURNING event_id
+
+-- known_events: the events that the given deliveries repeat, with what became of them
+SELECT e.connection_id, e.dedupe, e.id, e.lane, s.state
+  FROM unnest($1::uuid[], $2::uuid[], $3::bytea[]) AS g (account_id, connection_id, dedupe)
+  JOIN events e USING (account_id, connection_id, dedupe)
+  JOIN event_states s ON s.account_id = e.account_id AND s.event_id = e.id
+
+-- open_batch: write down which events a worker is about to apply, before it begins
+INSERT INTO batches (account_id, id, worker, event_ids) VALUES ($1, $2, $3, $4)
+
+-- close_batch: the batch is settled
+DELETE FROM batches WHERE account_id = $1 AND id = $2
+
+-- load_events: the given events that still want applying, locked for this transaction; others may hold the rest
+SELECT e.id, e.connection_id, c.name AS connection, c.provider, c.settings, e.topic, e.headers, e.body, e.received_at,
+       e.livemode, s.attempts, s.dossier_id
+  FROM event_states s
+  JOIN events e ON e.account_id = s.account_id AND e.id = s.event_id
+  JOIN connections c ON c.account_id = e.account_id AND c.id = e.connection_id
+ WHERE s.account_id = $1 AND s.event_id = ANY ($2) AND s.state IN ('received', 'retrying')
+ ORDER BY s.event_id
+   FOR UPDATE OF s SKIP LOCKED
+
+-- settle_events: what became of each event
+UPDATE event_states s
+   SET state = g.state, reason = g.reason, dossier_id = g.dossier_id, attempts = s.attempts + 1,
+       settled_at = now(), next_attempt_at = NULL
+  FROM unnest($2::uuid[], $3::text[], $4::text[], $5::uuid[]) AS g (event_id, state, reason, dossier_id)
+ WHERE s.account_id = $1 AND s.event_id = g.event_id
+
+-- hold_event: the tries that an unsettled event has had, held for this transaction
+SELECT attempts FROM event_states
+ WHERE account_id = $1 AND event_id = $2 AND state IN ('received', 'retrying') FOR UPDATE
+
+-- retry_event: count a failed try; the next one comes after the given pause, or never
+UPDATE event_states
+   SET attempts = attempts + 1, reason = $3, state = CASE WHEN $4::interval IS NULL THEN 'dead' ELSE 'retrying' END,
+       next_attempt_at = now() + $4::interval, settled_at = CASE WHEN $4::interval IS NULL THEN now() END
+ WHERE account_id = $1 AND event_id = $2
+
+-- wake_waiting: events that waited for these dossiers to be claimed are applied by it
+UPDATE event_states SET state = 'applied', reason = NULL, settled_at = now()
+ WHERE account_id = $1 AND dossier_id = ANY ($2) AND state = 'waiting'
+
+-- move_events: events of a dossier that was merged belong to the one that remains
+UPDATE event_states s SET dossier_id = g.target
+  FROM unnest($2::uuid[], $3::uuid[]) AS g (source, target)
+ WHERE s.account_id = $1 AND s.dossier_id = g.source
+
+-- due_events: events whose signal was lost or whose next try has come, oldest first
+SELECT s.account_id, s.event_id, s.lane, s.attempts
+  FROM event_states s
+ WHERE s.next_attempt_at <= now()
+ ORDER BY s.next_attempt_at, s.event_id
+ LIMIT $1
+
+-- postpone_due: give the signals just sent time to be worked off before they are sent again
+UPDATE event_states s SET next_attempt_at = now() + $3::interval
+  FROM (SELECT account_id, event_id FROM unnest($1::uuid[], $2::uuid[]) AS u (account_id, event_id) ORDER BY 1, 2) g
+ WHERE s.account_id = g.account_id AND s.event_id = g.event_id AND s.next_attempt_at IS NOT NULL
+
+-- orphaned_batches: batches of workers that are gone, or that have run for far too long
+SELECT b.account_id, b.id, b.event_ids, b.worker
+  FROM batches b LEFT JOIN workers w ON w.name = b.worker
+ WHERE (w.seen_at IS NULL OR w.seen_at < now() - $1::interval) AND b.started_at < now() - $1::interval
+ ORDER BY b.account_id, b.id
+ LIMIT 100
+   FOR UPDATE OF b SKIP LOCKED
+
+-- rearm_event: set an event back to received, to be applied again; the attempts start anew
+UPDATE event_states
+   SET state = 'received', reason = NULL, attempts = 0, next_attempt_at = now() + $3::interval, settled_at = NULL
+ WHERE account_id = $1 AND event_id = $2
+RETURNING lane

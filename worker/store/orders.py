@@ -1,0 +1,236 @@
+"""Orders and everything that hangs on them: the only writer of orders, lines, charges, payments and the timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from handlers.changes import differences
+from handlers.reading import moment
+from schemas.order import Order, PaymentRow
+from worker.ids import derived_id, new_id
+from worker.store.db import Pooled, to_json
+from worker.store.statements import statements
+
+_SQL = statements("orders")
+_DECODER = msgspec.json.Decoder(Order)
+_TIMES = ("sale_confirmed_at", "ordered_at", "paid_at", "due_at")
+_CHILDREN = ("lines", "charges", "payments", "party", "emails", "party_at", "links")
+
+
+class Held(msgspec.Struct, frozen=True):
+    """An order as it stands in the database."""
+
+    order: Order
+    contact_id: str
+    slug: str
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One order to be written. `before` is None for a new one; `actor` is `event` or who asked for it."""
+
+    id: str
+    before: Held | None
+    after: Order
+    contact_id: str
+    actor: str
+    events: tuple[str, ...] = ()
+
+
+async def begin_deriving(connection: Pooled) -> None:
+    await connection.execute(_SQL["begin_deriving"])
+
+
+async def load(connection: Pooled, account_id: str, ids: Iterable[str]) -> dict[str, Held]:
+    rows = await connection.fetch(_SQL["load_derived"], account_id, sorted(ids))
+    return {row["id"]: Held(_DECODER.decode(row["derived"]), row["contact_id"], row["slug"]) for row in rows}
+
+
+async def save(connection: Pooled, account_id: str, changes: Sequence[Change]) -> None:
+    """Write orders that differ from what is stored, with their rows, timeline and numbers. The dossiers are locked."""
+    changes = sorted((change for change in changes if _differs(change)), key=lambda change: change.id)
+    if not changes:
+        return
+    slugs = await _free_slugs(connection, account_id, changes)
+    await connection.execute(
+        _SQL["save_orders"],
+        account_id,
+        to_json([_row(change, slugs[change.id]) for change in changes]),
+        [change.id for change in changes],
+        [msgspec.json.encode(change.after) for change in changes],
+    )
+    await _save_lines(connection, account_id, changes)
+    await _save_charges(connection, account_id, changes)
+    entries = [entry for entry in map(_entry, changes) if entry["changes"]]
+    if entries:
+        await connection.execute(_SQL["add_timeline"], account_id, to_json(entries))
+
+
+def _differs(change: Change) -> bool:
+    return change.before is None or change.before.order != change.after or change.before.contact_id != change.contact_id
+
+
+async def _free_slugs(connection: Pooled, account_id: str, changes: Sequence[Change]) -> dict[str, str]:
+    """The slug of each order; one that is taken gets a suffix made from the order's id."""
+    slugs = {c.id: c.before.slug if c.before and c.before.order.slug == c.after.slug else c.after.slug for c in changes}
+    asked = [c for c in changes if c.before is None or c.before.order.slug != c.after.slug]
+    if not asked:
+        return slugs
+    rows = await connection.fetch(
+        _SQL["taken_slugs"],
+        account_id,
+        [c.id for c in asked],
+        [c.after.type for c in asked],
+        [slugs[c.id] for c in asked],
+    )
+    taken = {(row["type"], row["slug"]) for row in rows}
+    for change in asked:
+        name = (change.after.type, slugs[change.id])
+        if name in taken:
+            slugs[change.id] = f"{name[1]}-{change.id[-8:]}"
+        taken.add((change.after.type, slugs[change.id]))
+    return slugs
+
+
+def _row(change: Change, slug: str) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        name: value for name, value in msgspec.structs.asdict(change.after).items() if name not in _CHILDREN
+    }
+    for name in _TIMES:
+        row[name] = None if row[name] is None else moment(row[name])
+    stripe = {
+        **row["stripe"],
+        "links": [key.removeprefix("stripe:") for key in change.after.links if key.startswith("stripe:")],
+    }
+    return {**row, "id": change.id, "slug": slug, "contact_id": change.contact_id, "stripe": stripe}
+
+
+def _ids(order_id: str, kind: str, keys: Sequence[str]) -> list[str]:
+    """An id for each row, the same as long as its key is; senders do repeat keys, so repeats are counted."""
+    seen: dict[str, int] = {}
+    found = []
+    for key in keys:
+        seen[key] = seen.get(key, 0) + 1
+        found.append(derived_id(order_id, kind, key, str(seen[key])))
+    return found
+
+
+async def _save_lines(connection: Pooled, account_id: str, changes: Sequence[Change]) -> None:
+    touched = [c for c in changes if c.before is None or c.before.order.lines != c.after.lines]
+    stale = [c.id for c in touched if c.before is not None]
+    if stale:
+        await connection.execute(_SQL["delete_items"], account_id, stale)
+    rows = [
+        {**msgspec.structs.asdict(line), "order_id": c.id, "id": id_, "position": position}
+        for c in touched
+        for position, (id_, line) in enumerate(
+            zip(_ids(c.id, "line", [line.key for line in c.after.lines]), c.after.lines, strict=True), 1
+        )
+    ]
+    if rows:
+        await connection.execute(_SQL["insert_items"], account_id, to_json(rows))
+
+
+async def _save_charges(connection: Pooled, account_id: str, changes: Sequence[Change]) -> None:
+    touched = [c for c in changes if c.before is None or c.before.order.charges != c.after.charges]
+    stale = [c.id for c in touched if c.before is not None]
+    if stale:
+        await connection.execute(_SQL["delete_charges"], account_id, stale)
+    rows = [
+        {**msgspec.structs.asdict(charge), "order_id": c.id, "id": id_, "position": position}
+        for c in touched
+        for position, (id_, charge) in enumerate(
+            zip(_ids(c.id, "charge", [charge.key for charge in c.after.charges]), c.after.charges, strict=True), 1
+        )
+    ]
+    if rows:
+        await connection.execute(_SQL["insert_charges"], account_id, to_json(rows))
+
+
+def _entry(change: Change) -> dict[str, Any]:
+    before = change.before
+    if before is None:
+        changes: list[dict[str, Any]] = [{"field": "created", "from": None, "to": change.after.source}]
+    else:
+        changes = differences(before.order, change.after)
+        if before.contact_id != change.contact_id:
+            changes.append({"field": "contact_id", "from": before.contact_id, "to": change.contact_id})
+    return {
+        "order_id": change.id,
+        "id": new_id(),
+        "actor": change.actor,
+        "events": change.events,
+        "changes": changes,
+    }
+
+
+async def save_payments(
+    connection: Pooled,
+    account_id: str,
+    payments: Mapping[str, Sequence[PaymentRow]],
+    orders: set[str],
+    gone: Iterable[str] = (),
+) -> None:
+    """Write the payments of dossiers (by id): all of them, with the order where the dossier has one. `gone`: dossiers
+    that were merged into these."""
+    rows = []
+    for dossier_id, found in sorted(payments.items()):
+        for payment in found:
+            row = msgspec.structs.asdict(payment)
+            row.pop("percent")
+            row.update(
+                id=derived_id(account_id, "payment", payment.key),
+                dossier_id=dossier_id,
+                order_id=dossier_id if dossier_id in orders else None,
+                attempted_at=None if payment.attempted_at is None else moment(payment.attempted_at),
+                paid_at=None if payment.paid_at is None else moment(payment.paid_at),
+            )
+            rows.append(row)
+    dossiers = sorted({*payments, *gone})
+    await connection.execute(_SQL["delete_payments"], account_id, dossiers, [row["id"] for row in rows])
+    if rows:
+        await connection.execute(_SQL["save_payments"], account_id, to_json(rows))
+
+
+async def merge(connection: Pooled, account_id: str, merged: Mapping[str, str]) -> None:
+    """Orders that turned out to be another (source -> target): their numbers stay accounted for, their rows go."""
+    sources = sorted(merged)
+    targets = [merged[source] for source in sources]
+    await connection.execute(_SQL["merge_timeline"], account_id, sources, targets)
+    await connection.execute(_SQL["redirect_merges"], account_id, sources, targets)
+    await connection.execute(_SQL["record_merges"], account_id, sources, targets)
+    await connection.execute(_SQL["delete_orders"], account_id, sources)
+
+
+async def number(connection: Pooled, account_id: str, new_orders: Sequence[str], dossiers: Iterable[str]) -> None:
+    """Give new orders and payments their serial numbers: the last statements of a transaction."""
+    if new_orders:
+        await connection.execute(_SQL["number_orders"], account_id, list(new_orders))
+    rows = await connection.fetch(_SQL["unnumbered_payments"], account_id, sorted(dossiers))
+    if rows:
+        await connection.execute(_SQL["number_payments"], account_id, [row["id"] for row in rows])
+
+
+async def find_external(
+    connection: Pooled, account_id: str, origin: str, external_id: str
+) -> tuple[str, bytes | None] | None:
+    """(id, request) of the order that an origin made under an external id."""
+    row = await connection.fetchrow(_SQL["find_external"], account_id, origin, external_id)
+    return (row["id"], row["request"]) if row else None
+
+
+async def set_request(connection: Pooled, account_id: str, order_id: str, request: bytes) -> None:
+    await connection.execute(_SQL["set_request"], account_id, order_id, request)
+
+
+async def version(connection: Pooled, account_id: str, order_id: str) -> int | None:
+    found: int | None = await connection.fetchval(_SQL["version"], account_id, order_id)
+    return found
+
+
+async def due(connection: Pooled, limit: int) -> list[tuple[str, str]]:
+    """(account, order) of unpaid orders that are past due and do not say so yet."""
+    rows = await connection.fetch(_SQL["due_orders"], limit)
+    return [(row["account_id"], row["id"]) for row in rows]

@@ -1,0 +1,122 @@
+-- any_event: whether the account has ever received anything
+SELECT EXISTS (SELECT FROM events WHERE account_id = $1)
+
+-- open_states: how many events are in each unsettled state now (counted up to a limit), and since when the oldest
+SELECT g.state, n.events,
+       (SELECT e.received_at
+          FROM event_states s JOIN events e ON e.account_id = s.account_id AND e.id = s.event_id
+         WHERE s.account_id = $1 AND s.state = g.state AND s.state IN ('received', 'waiting', 'retrying', 'dead')
+         ORDER BY s.event_id
+         LIMIT 1) AS oldest
+  FROM unnest(ARRAY['received', 'waiting', 'retrying', 'dead']) AS g (state)
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS events
+         FROM (SELECT FROM event_states s
+                WHERE s.account_id = $1 AND s.state = g.state AND s.state IN ('received', 'waiting', 'retrying', 'dead')
+                LIMIT $2) AS counted) AS n
+
+-- queued: the events of each lane that nobody has applied yet (counted up to a limit, oldest first)
+SELECT q.lane, q.events, e.received_at AS oldest
+  FROM (SELECT lane, count(*) AS events, min(event_id::text)::uuid AS first
+          FROM (SELECT lane, event_id FROM event_states
+                 WHERE account_id = $1 AND state = 'received'
+                 ORDER BY event_id
+                 LIMIT $2) AS counted
+         GROUP BY lane) AS q
+  JOIN events e ON e.account_id = $1 AND e.id = q.first
+
+-- settled: events received since a time by lane and state; ids are ordered by time, so the newest up to a limit
+SELECT lane, state, count(*) AS events
+  FROM (SELECT lane, state FROM event_states
+         WHERE account_id = $1 AND event_id >= $2
+         ORDER BY event_id DESC
+         LIMIT $3) AS recent
+ GROUP BY lane, state
+
+-- arrivals: how many deliveries came in each step of time
+SELECT b.at, n.events
+  FROM generate_series($2::timestamptz, $3::timestamptz, $4::interval) AS b (at)
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS events
+         FROM (SELECT FROM events
+                WHERE account_id = $1 AND received_at >= b.at AND received_at < b.at + $4::interval
+                LIMIT $5) AS counted) AS n
+ ORDER BY b.at
+
+-- arrived_since: how many deliveries came since a time, up to a limit
+SELECT count(*) FROM (SELECT FROM events WHERE account_id = $1 AND received_at >= $2 LIMIT $3) AS counted
+
+-- troubles: when the events came that are retrying or dead now, by step of time
+SELECT date_bin($4::interval, t.received_at, $3::timestamptz) AS at, count(*) AS events
+  FROM (SELECT e.received_at
+          FROM event_states s JOIN events e ON e.account_id = s.account_id AND e.id = s.event_id
+         WHERE s.account_id = $1 AND s.state IN ('retrying', 'dead') AND s.event_id >= $2
+         LIMIT $5) AS t
+ WHERE t.received_at >= $3
+ GROUP BY 1
+
+-- speed: how long the newest events of each step took to be applied, and how many succeeded at the first try
+WITH sample AS MATERIALIZED (
+    SELECT b.at, s.lane, s.state, s.attempts,
+           greatest(0, extract(epoch FROM s.settled_at - e.received_at) * 1000)::float8 AS ms
+      FROM generate_series($2::timestamptz, $3::timestamptz, $4::interval) AS b (at)
+     CROSS JOIN LATERAL (
+           SELECT id, received_at FROM events
+            WHERE account_id = $1 AND received_at >= b.at AND received_at < b.at + $4::interval
+            ORDER BY received_at DESC, id DESC
+            LIMIT $5) AS e
+      JOIN event_states s ON s.account_id = $1 AND s.event_id = e.id
+)
+SELECT at, lane, grouping(at, lane) AS level,
+       percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY ms) FILTER (WHERE state = 'applied') AS percentiles,
+       count(*) FILTER (WHERE state IN ('applied', 'ignored') AND attempts <= 1) AS first,
+       count(*) FILTER (WHERE state IN ('applied', 'ignored', 'retrying', 'dead')) AS tried
+  FROM sample
+ GROUP BY GROUPING SETS ((at), (lane), ())
+
+-- connections: each source with its last delivery and what came since a time (the newest up to a limit)
+SELECT c.name, c.provider, last.received_at AS last_at, last.livemode AS last_livemode,
+       coalesce(n.events, 0) AS events, n.first_at, coalesce(n.conflicts, 0) AS conflicts,
+       coalesce(n.live, false) AS live, coalesce(n.test, false) AS test
+  FROM (SELECT * FROM connections WHERE account_id = $1 ORDER BY name LIMIT $3) AS c
+  LEFT JOIN LATERAL (
+       SELECT e.received_at, e.livemode FROM events e
+        WHERE e.account_id = $1 AND e.connection_id = c.id
+        ORDER BY e.received_at DESC
+        LIMIT 1) AS last ON true
+  LEFT JOIN LATERAL (
+       SELECT count(*) AS events, min(r.received_at) AS first_at, count(*) FILTER (WHERE r.id_conflict) AS conflicts,
+              bool_or(r.livemode) AS live, bool_or(NOT r.livemode) AS test
+         FROM (SELECT e.received_at, e.livemode, e.id_conflict FROM events e
+                WHERE e.account_id = $1 AND e.connection_id = c.id AND e.received_at >= $2
+                ORDER BY e.received_at DESC
+                LIMIT $4) AS r) AS n ON true
+ ORDER BY c.name
+
+-- workers: the processes that apply events, those that were heard of lately
+SELECT name, host, pid, started_at, seen_at, running FROM workers
+ WHERE seen_at >= $1
+ ORDER BY name
+ LIMIT $2
+
+-- failures: the newest events that are dead or retrying, with the reason
+SELECT s.event_id AS id, c.name AS connection, e.topic, s.state, s.reason, s.attempts, s.next_attempt_at, e.received_at,
+       e.livemode
+  FROM (SELECT * FROM event_states
+         WHERE account_id = $1 AND state IN ('retrying', 'dead')
+         ORDER BY event_id DESC
+         LIMIT $2) AS s
+  JOIN events e ON e.account_id = s.account_id AND e.id = s.event_id
+  JOIN connections c ON c.account_id = e.account_id AND c.id = e.connection_id
+ ORDER BY s.event_id DESC
+
+-- waiting: what the waiting events wait for, the most frequent reasons first (of the newest up to a limit)
+SELECT coalesce(reason, '') AS reason, count(*) AS events, min(e.received_at) AS oldest
+  FROM (SELECT reason, event_id FROM event_states
+         WHERE account_id = $1 AND state = 'waiting'
+         ORDER BY event_id DESC
+         LIMIT $2) AS w
+  JOIN events e ON e.account_id = $1 AND e.id = w.event_id
+ GROUP BY 1
+ ORDER BY 2 DESC, 1
+ LIMIT $3
