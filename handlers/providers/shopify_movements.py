@@ -23,7 +23,6 @@ from schemas.stated import ChargeTotal, Claim, Dispute, Fulfillment, Payment, Re
 
 _PAYMENT_STATUS = {"success": "succeeded", "pending": "pending", "failure": "failed", "error": "failed"}
 _AUTHORIZATIONS = frozenset({"authorization", "emv_authorization"})
-_DISPUTES = {"accepted": "lost", "won": "won", "lost": "lost", "charge_refunded": "charge_refunded", "prevented": "prevented"}
 _INQUIRIES = {"needs_response": "warning_needs_response", "under_review": "warning_under_review"}
 
 
@@ -179,7 +178,7 @@ def dispute(event: Event, body: Node) -> Reading:
         charge=None,
         amount=_amount(body, "amount", currency),
         currency=currency,
-        status=_DISPUTES.get(status, status),
+        status="lost" if status == "accepted" else status,
         reason=body.text("reason", 255),
         evidence_due_at=body.maybe_time("evidence_due_by"),
         disputed_at=at if opened is None else opened,
@@ -212,4 +211,5 @@ def tracking(body: Node) -> str | None:
     """Where the customer may follow the parcel."""
     listed = body.raw("tracking_urls")
     first = listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], str) else None
-    return web_address(body.text("tracking_url", 2000)) or web_address(Node({"url": first}, body.path).text("url", 2000))
+    listed_first = Node({"url": first}, body.at("tracking_urls")).text("url", 2000)
+    return web_address(body.text("tracking_url", 2000)) or web_address(listed_first)

@@ -78,7 +78,8 @@ class _Money:
         value, path = self.figure(node, name)
         if value in (None, ""):
             return 0
-        return money.bounded(rounded((money.decimal(value, path) * Decimal(count)).scaleb(EXPONENTS[self.currency])), path)
+        whole = money.decimal(value, path) * Decimal(count)
+        return money.bounded(rounded(whole.scaleb(EXPONENTS[self.currency])), path)
 
 
 def _shop_money(node: Node, name: str) -> Node | None:
@@ -138,9 +139,8 @@ def order(event: Event, body: Node) -> Reading:
         due_at=_due_at(body),
         livemode=event.livemode and not body.boolean("test"),
     )
-    claim = state(
-        key(event.source.connection, "order", identifier), Kind.CLAIM, stated, at=at, rank=_rank(body, status), event=event.id
-    )
+    own = key(event.source.connection, "order", identifier)
+    claim = state(own, Kind.CLAIM, stated, at=at, rank=_rank(body, status), event=event.id)
     converted = _conversion(body, amounts)
     back = (fact for node in body.nodes("refunds") for fact in returned(event, node, converted))
     return Reading((claim, *back, *(shipment(event, node) for node in body.nodes("fulfillments") if node.has("id"))))
@@ -194,7 +194,8 @@ def _charges(body: Node, amounts: _Money, lines: tuple[Line, ...], total: int, r
             continue
         off = [amounts.rounded(share, "amount") for share in node.nodes("discount_allocations")]
         price = amounts.rounded(node, "price")
-        gross = price - sum(off) if off or not amounts.has(node, "discounted_price") else amounts.rounded(node, "discounted_price")
+        lowered = not off and amounts.has(node, "discounted_price")
+        gross = amounts.rounded(node, "discounted_price") if lowered else price - sum(off)
         tax, _ = _taxes(node, amounts)
         name = node.maybe_identifier("id") or f"{index}"
         label = node.text("title", 255)
@@ -204,12 +205,13 @@ def _charges(body: Node, amounts: _Money, lines: tuple[Line, ...], total: int, r
     base = sum(line.total for line in lines) + sum(one.amount for one in found)
     known = sum(line.tax for line in lines) + sum(one.amount for one in found if one.kind == "tax")
     others = 0 if included else max(0, amounts.rounded(body, "total_tax") - known)
+    cash = amounts.rounded(body, "total_cash_rounding_payment_adjustment")
     optional = (
         charge("tax", "other-tax", others, "Taxes"),
         charge("additional_cost", "tip", amounts.rounded(body, "total_tip_received"), "Tip"),
         charge("additional_cost", "duties", _duties(body, amounts), "Duties"),
         charge("additional_cost", "fees", amounts.rounded(body, "original_total_additional_fees"), "Additional fees"),
-        charge("price_adjustment", "cash-rounding", amounts.rounded(body, "total_cash_rounding_payment_adjustment"), "Cash rounding"),
+        charge("price_adjustment", "cash-rounding", cash, "Cash rounding"),
     )  # fmt: skip
     found.extend(fitting(base, optional, total))
     if removed:
@@ -271,7 +273,8 @@ def _conversion(body: Node, amounts: _Money) -> tuple[str, str, Decimal]:
 def _gateway(body: Node) -> str | None:
     names = body.raw("payment_gateway_names")
     listed = [name for name in names if isinstance(name, str) and name.strip()] if isinstance(names, list) else []
-    return Node({"name": listed[0]}, body.at("payment_gateway_names")).text("name", 255) if listed else body.text("gateway", 255)
+    first = Node({"name": listed[0] if listed else None}, body.at("payment_gateway_names")).text("name", 255)
+    return first or body.text("gateway", 255)
 
 
 def _party(event: Event, body: Node) -> Party:
