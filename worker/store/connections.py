@@ -201,5 +201,5 @@ def _storable(settings: Mapping[str, Any]) -> dict[str, Any]:
         raise Unfit(
             "The settings cannot be stored.",
             field="settings",
-            remedy=f"Give a JSON object of up to {_SETTINGS_LENGTH} bytes, without NUL or numbers beyond 64 bits.",
+            remedy=f"Give a JSON object of up to {_SETTINGS_LENGTH} bytes, without NUL characters.",
         ) from None

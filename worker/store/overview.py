@@ -123,8 +123,11 @@ class FailureRow(msgspec.Struct, frozen=True):
 
 
 class WaitingRow(msgspec.Struct, frozen=True):
+    """`objects`: how many different reasons were put together here."""
+
     reason: str
     events: int
+    objects: int
     oldest: datetime
 
 

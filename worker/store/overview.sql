@@ -110,13 +110,16 @@ SELECT s.event_id AS id, c.name AS connection, e.topic, s.state, s.reason, s.att
   JOIN connections c ON c.account_id = e.account_id AND c.id = e.connection_id
  ORDER BY s.event_id DESC
 
--- waiting: what the waiting events wait for, the most frequent reasons first (of the newest up to a limit)
-SELECT coalesce(reason, '') AS reason, count(*) AS events, min(e.received_at) AS oldest
-  FROM (SELECT reason, event_id FROM event_states
+-- waiting: what the waiting events wait for (of the newest up to a limit), the most frequent first; reasons that differ
+-- only in the object they name are one row, in which `…` stands for it
+SELECT CASE WHEN count(DISTINCT w.reason) = 1 THEN min(w.reason) ELSE w.kind END AS reason, count(*) AS events,
+       count(DISTINCT w.reason) AS objects, min(e.received_at) AS oldest
+  FROM (SELECT coalesce(reason, '') AS reason, regexp_replace(coalesce(reason, ''), '\S*[0-9]\S*', '…', 'g') AS kind, event_id
+          FROM event_states
          WHERE account_id = $1 AND state = 'waiting'
          ORDER BY event_id DESC
          LIMIT $2) AS w
   JOIN events e ON e.account_id = $1 AND e.id = w.event_id
- GROUP BY 1
- ORDER BY 2 DESC, 1
+ GROUP BY w.kind
+ ORDER BY events DESC, w.kind
  LIMIT $3

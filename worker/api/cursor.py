@@ -1,0 +1,68 @@
+"""Where a reader of a list stands: the last row seen, as opaque text.
+
+A cursor names a row's place in the order of its list, not a count of rows, so that what is added meanwhile neither
+repeats nor hides anything that comes after it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from handlers.errors import Refused
+from handlers.reading import micros, moment
+from schemas.api.fields import UUID, Wire
+from schemas.api.page import Page
+
+P = TypeVar("P", bound="Page[Any]")
+_LATEST = 253_402_300_800_000_000  # the year 10000
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A row's place in `list`: ordered by `at` (microseconds; 0 where only ids order it), then by `id`."""
+
+    list: str
+    at: int
+    id: str
+
+    @property
+    def moment(self) -> datetime:
+        return moment(self.at)
+
+
+def encode(name: str, at: datetime | None, row_id: str) -> str:
+    raw = msgspec.json.encode(Place(name, micros(at) if at else 0, row_id))
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def decode(name: str, cursor: str | None) -> Place | None:
+    """The place that a cursor of this list names. Refused (`invalid`) for one that we never gave out."""
+    if cursor is None:
+        return None
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        place = msgspec.json.decode(raw, type=Place)
+        if place.list == name and 0 <= place.at < _LATEST and re.fullmatch(UUID, place.id):
+            return place
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        pass
+    raise Refused(
+        "invalid",
+        "The cursor is not one of this list.",
+        field="cursor",
+        remedy="Send next_cursor as it came, or leave it out.",
+    )
+
+
+def page(
+    model: type[P], items: Sequence[Wire], places: Sequence[tuple[datetime | None, str]], name: str, limit: int
+) -> P:
+    """One page out of up to `limit` + 1 rows: the one more says that there is a next page."""
+    more = len(places) > limit
+    return model(items=list(items[:limit]), next_cursor=encode(name, *places[limit - 1]) if more else None)

@@ -1,0 +1,70 @@
+"""Events over the API: what arrived, word for word, and what became of it."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from schemas.account import Permission
+from schemas.api.event import EventBody, EventPage, EventQuery
+from worker.api import cursor
+from worker.api.operation import JSON, Ask, Operations, answer, missing
+from worker.store import event_reads, inbox, search
+from worker.store.db import acquire
+from worker.store.snapshot import snapshot
+
+OPERATIONS = Operations("events")
+
+
+@OPERATIONS.declare("GET", "/events", "List events", permission=Permission.OPS_VIEW, query=EventQuery, answer=EventPage)
+async def list_events(ask: Ask, query: EventQuery) -> web.Response:
+    """Newest first. All filters given must hold."""
+    place = cursor.decode("events", query.cursor)
+    before = (place.moment, place.id) if place else None
+    given = query.model_dump(exclude={"limit", "cursor"})
+    async with snapshot(ask.ctx.pool) as connection:
+        found = await search.events(connection, ask.actor.account_id, given, before, query.limit + 1)
+        rows = await event_reads.read(connection, ask.actor.account_id, [id_ for _, id_ in found[: query.limit]])
+    return answer(cursor.page(EventPage, [EventBody(**row) for row in rows], found, "events", query.limit))
+
+
+@OPERATIONS.declare("GET", "/events/{event_id}", "Get an event", permission=Permission.OPS_VIEW, answer=EventBody)
+async def get_event(ask: Ask, event_id: str) -> web.Response:
+    """One verified delivery, and what became of it."""
+    return await _shown(ask, event_id)
+
+
+@OPERATIONS.declare(
+    "GET", "/events/{event_id}/body", "Get an event's body", permission=Permission.OPS_VIEW, answer=JSON
+)
+async def get_event_body(ask: Ask, event_id: str) -> web.Response:
+    """The raw bytes, exactly as they were signed."""
+    async with acquire(ask.ctx.pool) as connection:
+        body = await event_reads.body(connection, ask.actor.account_id, event_id)
+    if body is None:
+        return missing("events")
+    # Somebody else's bytes under our own address: a browser is to show them as data and as nothing else.
+    headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
+    return web.Response(body=body, content_type=JSON, headers=headers)
+
+
+@OPERATIONS.declare(
+    "POST",
+    "/events/{event_id}/replay",
+    "Replay an event",
+    permission=Permission.OPS_REPLAY,
+    answer=EventBody,
+    statuses={202: "It will be applied again."},
+)
+async def replay_event(ask: Ask, event_id: str) -> web.Response:
+    """Apply it again, with its attempts counted anew. Harmless on what was applied already."""
+    lane = await inbox.rearm(ask.ctx.pool, ask.actor.account_id, event_id)
+    if lane is None:
+        return missing("events")
+    ask.ctx.lanes.signal(lane, ask.actor.account_id, [event_id])
+    return await _shown(ask, event_id, status=202)
+
+
+async def _shown(ask: Ask, event_id: str, *, status: int = 200) -> web.Response:
+    async with acquire(ask.ctx.pool) as connection:
+        rows = await event_reads.read(connection, ask.actor.account_id, [event_id])
+    return answer(EventBody(**rows[0]), status) if rows else missing("events")

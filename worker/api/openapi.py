@@ -1,0 +1,205 @@
+"""The OpenAPI 3.1 document, written from the operations, and the page that shows it."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from schemas.api.fields import UUID
+from schemas.api.problem import Problem
+from worker.api.operation import JSON, Operation
+from worker.problems import TITLES
+
+Schema = dict[str, Any]
+Model = type[BaseModel]
+_ABOUT = (
+    "Orders that webhooks keep true, and the events they came in. Amounts are integers of the currency's minor unit; "
+    "times are RFC 3339 in UTC; ids are opaque. Errors are problem details (RFC 9457): `detail` says what to do."
+)
+_HEADERS = {
+    "ETag": "The version, quoted: send it as `If-Match` to change only what you have seen.",
+    "Location": "Where the new one is.",
+    "Content-Location": "Where this is; another id than was asked for, when that order was merged into this one.",
+}
+SCRIPTS = {
+    "swagger_bundle.js": "text/javascript",
+    "swagger_preset.js": "text/javascript",
+    "swagger_style.css": "text/css",
+}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""For the page at /api/docs alone: Swagger UI writes styles of its own."""
+
+
+def document(operations: Sequence[Operation]) -> Schema:
+    """The whole document."""
+    models: list[tuple[Model, JsonSchemaMode]] = [(Problem, "serialization")]
+    for operation in operations:
+        models += [(model, "validation") for model in (operation.query, operation.body) if model]
+        if isinstance(operation.answer, type):
+            models.append((operation.answer, "serialization"))
+    keys, found = models_json_schema(list(dict.fromkeys(models)), ref_template="#/components/schemas/{model}")
+    schemas: Schema = dict(found.get("$defs", {}))
+    queries = {model: schemas.pop(_name(keys[(model, mode)])) for model, mode in keys if model in _queries(operations)}
+    refs: dict[Any, Schema] = {model: ref for (model, _), ref in keys.items()}
+    paths: Schema = {}
+    for operation in operations:
+        entry = _operation(operation, refs, queries.get(operation.query) if operation.query else None)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = entry
+    errors = sorted({status for operation in operations for status in operation.all_errors})
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Daybook", "version": version("daybook"), "description": _ABOUT, "license": {"name": "MIT"}},
+        "servers": [{"url": "/"}],
+        "security": [{"bearer": []}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in operations)],
+        "paths": paths,
+        "components": {
+            "schemas": dict(sorted(schemas.items())),
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "A token from /api/v1/tokens."}
+            },
+            "responses": {f"E{status}": _problem(status, refs[Problem]) for status in errors},
+        },
+    }
+
+
+def _queries(operations: Sequence[Operation]) -> set[type[BaseModel]]:
+    return {operation.query for operation in operations if operation.query}
+
+
+def _name(ref: Schema) -> str:
+    return str(ref["$ref"]).rsplit("/", 1)[-1]
+
+
+def _operation(operation: Operation, refs: Mapping[Model, Schema], query: Schema | None) -> Schema:
+    described: Schema = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "description": _described(operation),
+        "tags": [operation.tag],
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": UUID}}
+            for name in operation.parameters
+        ]
+        + _query_parameters(query)
+        + _header_parameters(operation),
+        "responses": _responses(operation, refs),
+    }
+    if operation.body:
+        described["requestBody"] = {"required": True, "content": {JSON: {"schema": refs[operation.body]}}}
+    return {name: value for name, value in described.items() if value != []}
+
+
+def _described(operation: Operation) -> str:
+    needed = f"Needs the permission `{operation.permission}`." if operation.permission else ""
+    return "\n\n".join(part for part in (operation.description, needed) if part)
+
+
+def _query_parameters(query: Schema | None) -> list[Schema]:
+    """One parameter for each field of the query's model. A query cannot carry null, so that is left out."""
+    found = []
+    for name, schema in (query or {}).get("properties", {}).items():
+        kept = {key: value for key, value in schema.items() if key not in ("title", "description", "examples")}
+        if "anyOf" in kept:
+            [kept_type] = [option for option in kept.pop("anyOf") if option.get("type") != "null"]
+            kept |= kept_type
+        if kept.get("default", ...) is None:
+            del kept["default"]
+        entry: Schema = {"name": name, "in": "query", "required": False, "schema": kept}
+        if "description" in schema:
+            entry["description"] = schema["description"]
+        if schema.get("examples"):
+            entry["example"] = schema["examples"][0]
+        found.append(entry)
+    return found
+
+
+def _header_parameters(operation: Operation) -> list[Schema]:
+    if 412 not in operation.errors:
+        return []
+    told = "The ETag that you have seen. If the version is another by now, nothing is changed and the answer is 412."
+    return [{"name": "If-Match", "in": "header", "required": False, "description": told, "schema": {"type": "string"}}]
+
+
+def _responses(operation: Operation, refs: Mapping[Model, Schema]) -> Schema:
+    found: Schema = {}
+    for status, told in operation.statuses.items():
+        response: Schema = {"description": told}
+        if isinstance(operation.answer, str):
+            response["content"] = {operation.answer: {}}
+        elif operation.answer is not None:
+            response["content"] = {JSON: {"schema": refs[operation.answer]}}
+        names = [name for name in operation.headers if name != "Location" or status == 201]
+        if names:
+            response["headers"] = {
+                name: {"description": _HEADERS[name], "schema": {"type": "string"}} for name in names
+            }
+        found[str(status)] = response
+    return found | {str(status): {"$ref": f"#/components/responses/E{status}"} for status in operation.all_errors}
+
+
+def _problem(status: int, ref: Schema) -> Schema:
+    response: Schema = {"description": TITLES[status], "content": {"application/problem+json": {"schema": ref}}}
+    if status == 401:
+        response["headers"] = {
+            "WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}}
+        }
+    if status == 503:
+        response["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}}}
+    return response
+
+
+def add_document(app: web.Application, operations: Sequence[Operation]) -> None:
+    """The document, the page, and the files that the page needs."""
+    written = msgspec.json.encode(document(operations))
+
+    async def openapi(_request: web.Request) -> web.Response:
+        return web.Response(body=written, content_type=JSON, headers={"Cache-Control": "no-cache"})
+
+    app.router.add_get("/api/openapi.json", openapi)
+    app.router.add_get("/api/docs", _page)
+    app.router.add_get("/api/docs/{file}", _file)
+
+
+@cache
+def _swagger() -> Path:
+    """Where the installed Swagger UI is. The package is found, not imported: importing it reads nine megabytes."""
+    spec = importlib.util.find_spec("offapi")
+    if spec is None or spec.origin is None:
+        raise web.HTTPNotFound
+    return Path(spec.origin).parent
+
+
+async def _page(_request: web.Request) -> web.StreamResponse:
+    page = Path(__file__).parent / "docs.html"
+    return web.FileResponse(
+        page, headers={"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
+    )
+
+
+async def _file(request: web.Request) -> web.StreamResponse:
+    name = request.match_info["file"]
+    if name == "docs.js":
+        path, media = Path(__file__).parent / name, "text/javascript"
+    elif name in SCRIPTS:
+        path, media = _swagger() / name, SCRIPTS[name]
+    else:
+        raise web.HTTPNotFound
+    headers = {
+        "Content-Type": f"{media}; charset=utf-8",
+        "Cache-Control": "no-cache",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return web.FileResponse(path, headers=headers)

@@ -1,0 +1,198 @@
+"""An operation of the API, declared once: from it the request is admitted, validated and dispatched, and the document
+at /api/openapi.json is written.
+
+A handler is called with `ask` and, by name, the path's ids, `query` and `body` where the operation has them.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from schemas.account import Actor, Permission
+from schemas.api.fields import UUID
+from worker.api.guard import admit
+from worker.api.refusals import invalid
+from worker.context import CONTEXT, Context
+from worker.problems import problem
+
+PREFIX = "/api/v1"
+JSON = "application/json"
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One admitted request. Whatever is read or written belongs to `actor.account_id`."""
+
+    ctx: Context
+    actor: Actor
+    request: web.Request
+
+    def expects(self, version: int) -> bool:
+        """Whether `If-Match`, where it was sent, asks for this version."""
+        tags = [tag.strip() for header in self.request.headers.getall("If-Match", []) for tag in header.split(",")]
+        return not tags or "*" in tags or f'"{version}"' in tags
+
+
+Handler = Callable[..., Awaitable[web.Response]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """`answer` is the model of the good answer, or a media type, or None for an empty one; `statuses` are the good
+    statuses with what each means; `errors` are those beyond what the declaration implies."""
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    description: str
+    tag: str
+    handler: Handler
+    permission: Permission | None
+    query: type[BaseModel] | None
+    body: type[BaseModel] | None
+    answer: type[BaseModel] | str | None
+    statuses: Mapping[int, str]
+    errors: tuple[int, ...]
+    headers: tuple[str, ...]
+
+    @property
+    def parameters(self) -> list[str]:
+        return _PARAMETER.findall(self.path)
+
+    @property
+    def all_errors(self) -> list[int]:
+        """Every error that it may answer with."""
+        implied = {401, 500, 503, *self.errors}
+        if self.permission:
+            implied.add(403)
+        if self.parameters:
+            implied.add(404)
+        if self.query:
+            implied.add(422)
+        if self.body:
+            implied |= {400, 413, 415, 422}
+        return sorted(implied)
+
+    async def dispatch(self, request: web.Request) -> web.Response:
+        actor = await admit(request, self.permission)
+        if isinstance(actor, web.Response):
+            return actor
+        given: dict[str, Any] = dict(request.match_info)
+        if not all(re.fullmatch(UUID, value) for value in given.values()):
+            return missing(self.tag)
+        refused = self._read_query(request, given) or await self._read_body(request, given)
+        if refused is not None:
+            return refused
+        response = await self.handler(Ask(request.app[CONTEXT], actor, request), **given)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    def _read_query(self, request: web.Request, given: dict[str, Any]) -> web.Response | None:
+        repeated = sorted(name for name in set(request.query) if len(request.query.getall(name)) > 1)
+        if repeated:
+            error = {"field": repeated[0][:200], "in": "query", "message": "given more than once"}
+            return problem(422, "A parameter of the query was given more than once.", code="invalid", errors=[error])
+        if self.query is None:
+            return None
+        try:
+            given["query"] = self.query.model_validate_strings(dict(request.query))
+        except ValidationError as error:
+            return invalid(error, "query")
+        except UnicodeEncodeError:
+            return problem(422, "The query is not UTF-8. Percent-encode it as UTF-8.", code="invalid")
+        return None
+
+    async def _read_body(self, request: web.Request, given: dict[str, Any]) -> web.Response | None:
+        if self.body is None:
+            return None
+        plain = request.headers.get("Content-Encoding", "identity").strip().lower() in ("", "identity")
+        if not plain or not _is_json(request):
+            return problem(415, "Send application/json, without Content-Encoding.")
+        try:
+            given["body"] = self.body.model_validate_json(await request.read(), strict=True)
+        except ValidationError as error:
+            return invalid(error, "body")
+        return None
+
+
+def _is_json(request: web.Request) -> bool:
+    """Whether the body says that it is JSON, or says nothing."""
+    if "Content-Type" not in request.headers:
+        return True
+    media = request.content_type.lower()
+    return media == JSON or (media.startswith("application/") and media.endswith("+json"))
+
+
+def missing(noun: str) -> web.Response:
+    """The 404 for what is not there, or is another account's: the two look alike."""
+    return problem(404, f"There is nothing of this id among your {noun}.", code="not_found")
+
+
+def changed_meanwhile(version: int) -> web.Response:
+    """The 412 for a change of what is not as the sender has seen it."""
+    return problem(
+        412, f"It is at version {version} now. Get it again and repeat the change with its ETag.", code="version"
+    )
+
+
+def answer(model: BaseModel, status: int = 200, **headers: str) -> web.Response:
+    """The model as JSON. Header names are given with underscores."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    body = model.model_dump_json(by_alias=True).encode()
+    return web.Response(body=body, status=status, content_type=JSON, headers=named)
+
+
+class Operations(list[Operation]):
+    """The operations of one noun, in the order in which they are documented."""
+
+    def __init__(self, tag: str) -> None:
+        super().__init__()
+        self.tag = tag
+
+    def declare(
+        self,
+        method: str,
+        path: str,
+        summary: str,
+        *,
+        permission: Permission | None = None,
+        query: type[BaseModel] | None = None,
+        body: type[BaseModel] | None = None,
+        answer: type[BaseModel] | str | None = None,
+        statuses: Mapping[int, str] | None = None,
+        errors: tuple[int, ...] = (),
+        headers: tuple[str, ...] = (),
+    ) -> Callable[[Handler], Handler]:
+        """Make the decorated function the handler of an operation, named after it and described by its docstring."""
+
+        def keep(handler: Handler) -> Handler:
+            self.append(
+                Operation(
+                    method=method,
+                    path=PREFIX + path,
+                    name=handler.__name__,
+                    summary=summary,
+                    description=inspect.getdoc(handler) or "",
+                    tag=self.tag,
+                    handler=handler,
+                    permission=permission,
+                    query=query,
+                    body=body,
+                    answer=answer,
+                    statuses=statuses or {200: "As asked."},
+                    errors=errors,
+                    headers=headers,
+                )
+            )
+            return handler
+
+        return keep

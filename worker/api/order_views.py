@@ -1,0 +1,152 @@
+"""Orders from rows to what the API says of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from handlers.derive import has_payment_facts
+from handlers.locks import locked_fields
+from handlers.money import rounded
+from handlers.reading import moment
+from schemas.api.fields import UUID, plain
+from schemas.api.order import (
+    ExplainedStatement,
+    Explanation,
+    Item,
+    OrderBody,
+    OrderCharge,
+    OrderDispute,
+    OrderPayment,
+    OrderRefund,
+    TimelineEntry,
+)
+from schemas.fact import Dossier
+from worker.ids import derived_id
+from worker.store.order_reads import OrderRows, Row
+
+_TIME = re.compile(r"\w+_at")
+_ELSEWHERE = frozenset({"rule", "template", "refunds", "disputes"})
+
+
+def body(account_id: str, rows: OrderRows) -> OrderBody:
+    """The whole order (O3)."""
+    row = rows.order
+    given = {name: value for name, value in row.items() if name not in _ELSEWHERE}
+    return OrderBody.model_validate(
+        {
+            **given,
+            "template_id": row["template"],
+            "items": [item(line) for line in rows.items],
+            "charges": [charge(found) for found in rows.charges],
+            "payments": [payment(found, row["amount"]) for found in rows.payments],
+            "refunds": [OrderRefund(**movement) for movement in movements(account_id, rows, "refunds")],
+            "disputes": [OrderDispute(**movement) for movement in movements(account_id, rows, "disputes")],
+            "stripe": {**row["stripe"], "links": [link for link in row["stripe"].get("links", ()) if "#" not in link]},
+            "locked_fields": list(locked_fields(row["managed_by"])),
+        }
+    )
+
+
+def item(row: Row) -> Item:
+    given = {name: value for name, value in row.items() if name != "order_id"}
+    rate = row["tax_rate"]
+    return Item(**{**given, "quantity": figure(row["quantity"]), "tax_rate": None if rate is None else plain(rate)})
+
+
+def charge(row: Row) -> OrderCharge:
+    given = {name: value for name, value in row.items() if name != "order_id"}
+    value = figure(row["value"]) if row["mode"] == "fixed" else plain(row["value"])
+    return OrderCharge(**{**given, "value": value})
+
+
+def figure(number: Decimal) -> int | str:
+    """An integer where it is one, else a decimal string."""
+    return int(number) if number == number.to_integral_value() else plain(number)
+
+
+def payment(row: Row, amount: int) -> OrderPayment:
+    given = {name: value for name, value in row.items() if name not in ("order_id", "key")}
+    percent = f"{Decimal(rounded(Decimal(row['counted']) * 10_000 / amount)) / 100:.2f}" if amount else None
+    return OrderPayment(**given, external_id=without_namespace(row["key"]), percent=percent)
+
+
+def movements(account_id: str, rows: OrderRows, name: str) -> list[dict[str, Any]]:
+    """The order's `refunds` or `disputes`, which its row keeps by keys and microseconds."""
+    payments = {row["id"] for row in rows.payments}
+    found = []
+    for row in rows.order[name]:
+        given = {field: _timed(field, value) for field, value in row.items() if field not in ("key", "payment")}
+        paid_by = derived_id(account_id, "payment", row["payment"]) if row.get("payment") else None
+        payment_id = paid_by if paid_by in payments else None
+        found.append({**given, "id": without_namespace(row["key"]), "payment_id": payment_id})
+    return found
+
+
+def without_namespace(key: str) -> str:
+    """The sender's own id: `re_1` of `stripe:re_1`."""
+    return key.split(":", 1)[-1]
+
+
+def timeline_entry(row: Row) -> TimelineEntry:
+    changes = [
+        {
+            "field": change["field"],
+            "from": _timed(change["field"], change["from"]),
+            "to": _timed(change["field"], change["to"]),
+        }
+        for change in row["changes"]
+    ]
+    return TimelineEntry.model_validate(
+        {"id": row["id"], "at": row["at"], "actor": row["actor"], "event_ids": row["events"], "changes": changes}
+    )
+
+
+def explanation(account_id: str, rows: OrderRows, dossier: Dossier) -> Explanation:
+    """The facts in the order of their own times, the sums, and the rule that fired."""
+    row = rows.order
+    statements = sorted(
+        (statement.at, statement.rank, fact.key, fact.kind, statement)
+        for fact in dossier.facts.values()
+        for statement in fact.statements
+    )
+    return Explanation.model_validate(
+        {
+            **{name: row[name] for name in ("payment_status", "rule", "currency", "amount", "due_at")},
+            "order_id": row["id"],
+            "derived": has_payment_facts(dossier),
+            "received": row["amount_paid"],
+            "returned": row["amount_refunded"],
+            "remaining": row["summary"]["remaining"],
+            "payments": [payment(found, row["amount"]) for found in rows.payments],
+            "refunds": [OrderRefund(**movement) for movement in movements(account_id, rows, "refunds")],
+            "disputes": [OrderDispute(**movement) for movement in movements(account_id, rows, "disputes")],
+            "statements": [
+                ExplainedStatement(
+                    at=moment(at),
+                    key=key,
+                    kind=kind,
+                    event_id=statement.event if re.fullmatch(UUID, statement.event) else None,
+                    actor=None if re.fullmatch(UUID, statement.event) else statement.event or None,
+                    fields=_timed("fields", statement.fields),
+                )
+                for at, _, key, kind, statement in statements
+            ],
+        }
+    )
+
+
+def _timed(name: str, value: Any) -> Any:
+    """The value with every time in it, which facts keep as microseconds, as a time."""
+    if isinstance(value, Mapping):
+        return {key: _timed(key, inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_timed("", inner) for inner in value]
+    if isinstance(value, int) and not isinstance(value, bool) and _TIME.fullmatch(name):
+        try:
+            return moment(value)
+        except OverflowError:
+            return value
+    return value

@@ -1,0 +1,168 @@
+"""Orders over the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from handlers.errors import Refused
+from schemas.account import Actor, Permission, Role
+from schemas.api.order import (
+    Explanation,
+    OrderBody,
+    OrderCreate,
+    OrderPage,
+    OrderPatch,
+    OrderQuery,
+    TimelinePage,
+)
+from schemas.api.page import PageQuery
+from worker.actions import orders as actions
+from worker.api import cursor, order_views
+from worker.api.operation import Ask, Operations, answer, changed_meanwhile, missing
+from worker.store import order_reads, search
+from worker.store.db import Pooled
+from worker.store.order_reads import OrderRows
+from worker.store.snapshot import snapshot
+
+OPERATIONS = Operations("orders")
+
+
+@OPERATIONS.declare("GET", "/orders", "List orders", query=OrderQuery, answer=OrderPage)
+async def list_orders(ask: Ask, query: OrderQuery) -> web.Response:
+    """Newest first. All filters given must hold."""
+    place = cursor.decode("orders", query.cursor)
+    before = (place.moment, place.id) if place else None
+    given = query.model_dump(exclude={"limit", "cursor"})
+    async with snapshot(ask.ctx.pool) as connection:
+        found = await search.orders(connection, ask.actor.account_id, given, before, query.limit + 1)
+        rows = await order_reads.read(connection, ask.actor.account_id, [id_ for _, id_ in found[: query.limit]])
+    items = [order_views.body(ask.actor.account_id, row) for row in rows]
+    return answer(cursor.page(OrderPage, items, found, "orders", query.limit))
+
+
+@OPERATIONS.declare("GET", "/orders/{order_id}", "Get an order", answer=OrderBody, headers=("ETag", "Content-Location"))
+async def get_order(ask: Ask, order_id: str) -> web.Response:
+    """An order that turned out to be the same sale as another answers with that one: Content-Location names it."""
+    return await _shown(ask, order_id)
+
+
+@OPERATIONS.declare(
+    "GET", "/orders/{order_id}/timeline", "List an order's changes", query=PageQuery, answer=TimelinePage
+)
+async def list_order_timeline(ask: Ask, order_id: str, query: PageQuery) -> web.Response:
+    """Newest first: when, who or which events, which fields from what to what."""
+    place = cursor.decode("timeline", query.cursor)
+    async with snapshot(ask.ctx.pool) as connection:
+        found = await _find(connection, ask.actor, order_id)
+        if found is None:
+            return missing("orders")
+        rows = await order_reads.timeline(
+            connection, ask.actor.account_id, found.order["id"], place.id if place else None, query.limit + 1
+        )
+    items = [order_views.timeline_entry(row) for row in rows[: query.limit]]
+    return answer(cursor.page(TimelinePage, items, [(None, row["id"]) for row in rows], "timeline", query.limit))
+
+
+@OPERATIONS.declare("GET", "/orders/{order_id}/explain", "Explain an order's payment status", answer=Explanation)
+async def explain_order(ask: Ask, order_id: str) -> web.Response:
+    """Why its payment status is what it is: the facts in order, and the rule that fired."""
+    async with snapshot(ask.ctx.pool) as connection:
+        found = await _find(connection, ask.actor, order_id)
+        dossier = await order_reads.dossier(connection, ask.actor.account_id, found.order["id"]) if found else None
+    if found is None or dossier is None:
+        return missing("orders")
+    return answer(order_views.explanation(ask.actor.account_id, found, dossier))
+
+
+@OPERATIONS.declare(
+    "POST",
+    "/orders",
+    "Create an order",
+    permission=Permission.CRM_MANAGE,
+    body=OrderCreate,
+    answer=OrderBody,
+    statuses={201: "Created.", 200: "The same body was sent before: the order that it made."},
+    errors=(409,),
+    headers=("ETag", "Location"),
+)
+async def create_order(ask: Ask, body: OrderCreate) -> web.Response:
+    """By (origin `api`, `external_id`) at most one is made: the same body again answers with it, another body with 409
+    that names the fields in which it differs. Without an `external_id` each request makes an order.
+    """
+    body = _owned(ask.actor, body)
+    order_id, created = await actions.create(ask.ctx, ask.actor.label, ask.actor.account_id, body)
+    return await _shown(ask, order_id, created=created)
+
+
+@OPERATIONS.declare(
+    "PATCH",
+    "/orders/{order_id}",
+    "Change an order",
+    permission=Permission.CRM_MANAGE,
+    body=OrderPatch,
+    answer=OrderBody,
+    errors=(409, 412),
+    headers=("ETag",),
+)
+async def change_order(ask: Ask, order_id: str, body: OrderPatch) -> web.Response:
+    """Only the fields given are changed. What Stripe manages on this order is refused with 409 and `locked_fields`."""
+    async with snapshot(ask.ctx.pool) as connection:
+        order_id = await order_reads.surviving(connection, ask.actor.account_id, order_id) or order_id
+        held = await order_reads.owner(connection, ask.actor.account_id, order_id)
+    if held is None:
+        return missing("orders")
+    owner_id, version = held
+    if ask.actor.role is Role.MANAGER and owner_id != ask.actor.token_id:
+        raise _not_theirs()
+    if not ask.expects(version):
+        return changed_meanwhile(version)
+    expected = version if "If-Match" in ask.request.headers else None
+    changes: dict[str, Any] = body.model_dump(mode="python", exclude_unset=True)
+    await actions.patch(ask.ctx, ask.actor.label, ask.actor.account_id, order_id, changes, expected)
+    return await _shown(ask, order_id)
+
+
+async def _shown(ask: Ask, order_id: str, *, created: bool = False) -> web.Response:
+    """The order as it is now, or as the order that it was merged into."""
+    async with snapshot(ask.ctx.pool) as connection:
+        found = await _find(connection, ask.actor, order_id)
+    if found is None:
+        return missing("orders")
+    row = found.order
+    response = answer(
+        order_views.body(ask.actor.account_id, found), 201 if created else 200, ETag=f'"{row["version"]}"'
+    )
+    address = f"/api/v1/orders/{row['id']}"
+    if created:
+        response.headers["Location"] = address
+    if row["id"] != order_id or ask.request.method == "GET":
+        response.headers["Content-Location"] = address
+    return response
+
+
+async def _find(connection: Pooled, actor: Actor, order_id: str) -> OrderRows | None:
+    """The order of this id, or the one it was merged into, within the actor's account."""
+    for id_ in (order_id, await order_reads.surviving(connection, actor.account_id, order_id)):
+        if id_ and (rows := await order_reads.read(connection, actor.account_id, [id_])):
+            return rows[0]
+    return None
+
+
+def _owned(actor: Actor, body: OrderCreate) -> OrderCreate:
+    """A manager writes only the orders they own, so those that they make are theirs."""
+    if actor.role is not Role.MANAGER or body.owner_id == actor.token_id:
+        return body
+    if body.owner_id is not None:
+        raise _not_theirs()
+    return body.model_copy(update={"owner_id": actor.token_id})
+
+
+def _not_theirs() -> Refused:
+    return Refused(
+        "not_owner",
+        "A manager changes only the orders they own.",
+        field="owner_id",
+        remedy="Ask the owner or an administrator.",
+    )
