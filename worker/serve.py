@@ -108,6 +108,7 @@ async def _main(settings: Settings) -> None:
         make_app(ctx),
         access_log=None,
         keepalive_timeout=75,
+        lingering_time=2,
         shutdown_timeout=settings.drain_s,
         handler_cancellation=False,
     )

@@ -97,7 +97,8 @@ async def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     site = web.Application()
     site.router.add_get("/api/v1/connections", connections)
     site.router.add_post("/webhooks/{connection}", webhook)
-    async with TestServer(site) as server:
+    server = TestServer(site)
+    async with server:
         made = Instance(server, tmp_path)
         (tmp_path / "url").write_text(made.url)
         (tmp_path / "admin-token").write_text("admin-token")

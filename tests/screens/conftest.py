@@ -1,0 +1,111 @@
+"""The screens over a real database, served to a client with cookies."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from tests.world import World, world
+from worker.context import CONTEXT, Context
+from worker.screens.routes import add_routes
+from worker.store import tokens
+from worker.store.inbox import NewEvent
+from worker.store.overview import Span
+
+
+class Desk:
+    """A browser before the screens of one account. `at` moves the receiver's clock."""
+
+    def __init__(self, shop: World, client: TestClient[web.Request, web.Application], admin: str) -> None:
+        self.shop, self.client, self.admin = shop, client, admin
+        self.offset_s = 0.0
+
+    def now(self) -> float:
+        return time.time() + self.offset_s
+
+    async def link(self) -> str:
+        """A sign-in link's secret."""
+        actor = await tokens.find(self.shop.ctx.pool, self.admin)
+        assert actor is not None
+        return await tokens.grant(self.shop.ctx.pool, actor.account_id, actor.token_id, "link")
+
+    async def sign_in(self, token: str | None = None) -> None:
+        async with self.client.post("/sign-in", data={"token": token or self.admin}, allow_redirects=False) as answer:
+            assert answer.status == 303
+
+    async def page(self, path: str = "/") -> str:
+        async with self.client.get(path) as answer:
+            assert answer.status == 200
+            return await answer.text()
+
+    async def event(
+        self,
+        connection: str = "stripe",
+        state: str = "applied",
+        *,
+        ago_s: float = 5,
+        took_s: float = 0.1,
+        attempts: int = 1,
+        reason: str | None = None,
+        lane: str = "payments",
+        topic: str = "charge.succeeded",
+        livemode: bool = True,
+        account: tuple[str, str] | None = None,
+    ) -> str:
+        """An event that came a while ago and is in this state now; its id. `account`: (account, connection) ids of
+        another account."""
+        at = datetime.fromtimestamp(time.time() - ago_s, UTC)
+        account_id, connection_id = account or (self.shop.account_id, self.shop.connections[connection])
+        id_ = id_at(at)
+        new = NewEvent(
+            account_id=account_id, id=id_, connection_id=connection_id, dedupe=bytes.fromhex(id_.replace("-", "")),
+            delivery_id=id_, topic=topic, lane=lane, livemode=livemode, occurred_at=None, received_at=at, headers="{}",
+            body=b"{}", sound=True,
+        )  # fmt: skip
+        await self.shop.store([new])
+        open_ = state in ("received", "retrying")
+        await self.shop.ctx.pool.execute(
+            "UPDATE event_states SET state = $3, attempts = $4, reason = $5, settled_at = $6, next_attempt_at = $7 "
+            "WHERE account_id = $1 AND event_id = $2",
+            account_id, id_, state, attempts, reason,
+            None if open_ else at + timedelta(seconds=took_s),
+            at + timedelta(hours=1) if open_ else None,
+        )  # fmt: skip
+        return id_
+
+
+_made = iter(range(1, 1 << 60))
+
+
+def id_at(at: datetime) -> str:
+    """An event's id as it would have been made at this time."""
+    first = Span(at, timedelta(milliseconds=1000), 1)
+    prefix = f"{int(first.now.timestamp() * 1000):012x}"
+    return f"{prefix[:8]}-{prefix[8:]}-7000-8000-{next(_made):012x}"
+
+
+@pytest.fixture
+async def desk(database: str) -> AsyncIterator[Desk]:
+    async with world(database) as shop:
+        admin = await tokens.issue(shop.ctx.pool, shop.account_id, "first admin", "admin")
+        made: dict[str, Any] = {}
+        ctx: Context = replace(shop.ctx, clock=lambda: made["desk"].now())
+        app = web.Application()
+        app[CONTEXT] = ctx
+        add_routes(app)
+        async with TestClient(TestServer(app)) as client:
+            made["desk"] = Desk(shop, client, admin)
+            yield made["desk"]
+
+
+def shown(page: str, attribute: str, name: str) -> str:
+    """The text of `<strong data-figure="rate">` and the like."""
+    _, _, rest = page.partition(f'data-{attribute}="{name}">')
+    return rest.partition("<")[0]

@@ -1,0 +1,185 @@
+"""The checks of `daybook doctor`. Each ends in findings; none raises, so that one fault never hides another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import aiohttp
+import asyncpg
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from worker.config import Settings
+from worker.errors import UserError
+from worker.screens import words
+from worker.store import health
+from worker.store.db import connect
+from worker.store.health import Health
+from worker.store.migrate import pending
+
+FRESH = timedelta(seconds=15)
+LATE = timedelta(seconds=30)
+CLOCK_WARNING_S, CLOCK_FAILURE_S = 2, 60
+_TIMEOUT_S = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report: what is so, and what to do if it should not be."""
+
+    level: Literal["ok", "warning", "failure"]
+    what: str
+    remedy: str = ""
+
+
+def ok(what: str) -> Finding:
+    return Finding("ok", what)
+
+
+def warning(what: str, remedy: str) -> Finding:
+    return Finding("warning", what, remedy)
+
+
+def failure(what: str, remedy: str) -> Finding:
+    return Finding("failure", what, remedy)
+
+
+async def checkup(data: Path | None, url: str | None) -> list[Finding]:
+    """Every check, in the order in which faults cause each other."""
+    from worker.cli.instance import find
+    from worker.cli.run import complete
+
+    findings: list[Finding] = []
+    try:
+        findings += await instance_findings(find(data, url, None).url)
+    except UserError as error:
+        findings.append(failure(error.message, error.remedy))
+    try:
+        settings = complete(data, redis=False, key=False)
+    except UserError as error:
+        return [*findings, failure(error.message, error.remedy)]
+    return findings + await postgres_findings(settings) + await valkey_findings(settings)
+
+
+async def instance_findings(url: str) -> list[Finding]:
+    """Whether the receiver turns, and whether it can keep its promise."""
+    findings = []
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S)) as session:
+        for path, means, remedy in (
+            ("/healthz", "the receiver answers", "Start it with `daybook up`, or see its log in DIR/logs/receive.log."),
+            ("/readyz", "deliveries can be stored", "The receiver cannot reach PostgreSQL: see below."),
+        ):
+            try:
+                async with session.get(url + path) as answer:
+                    good, said = answer.status == 200, f"answers {answer.status}"
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                good, said = False, f"does not answer ({type(error).__name__})"
+            findings.append(ok(f"{url}{path}: {means}") if good else failure(f"{url}{path} {said}", remedy))
+    return findings
+
+
+async def postgres_findings(settings: Settings) -> list[Finding]:
+    """Whether the database is there, has this version's schema, agrees on the time, and what it says of the work."""
+    url = settings.database_url or ""
+    try:
+        missing = await pending(url)
+        connection = await connect(url)
+        try:
+            version = connection.get_server_version()
+            found = None if missing else await health.read(connection, fresh=FRESH, late=LATE)
+            clock = (await connection.fetchval("SELECT clock_timestamp()")).timestamp()
+        finally:
+            await connection.close()
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        return [
+            failure(
+                f"PostgreSQL cannot be reached: {str(error) or type(error).__name__}",
+                "See that it runs and that DATABASE_URL is right.",
+            )
+        ]
+    findings = [ok(f"PostgreSQL {version.major}.{version.micro} answers"), _clock(time.time() - clock)]
+    if missing:
+        return [*findings, failure(f"The schema lacks {', '.join(missing)}", "Run `daybook migrate`.")]
+    return [*findings, ok("The schema is up to date"), *(work_findings(found) if found else ())]
+
+
+def work_findings(found: Health) -> list[Finding]:
+    """Whether anyone works, and what is left undone."""
+    findings = []
+    if found.alive:
+        findings.append(ok(f"{found.alive} {'worker is' if found.alive == 1 else 'workers are'} alive"))
+    else:
+        last = f"; the last was heard of {words.ago(found.last_beat, found.now)}" if found.last_beat else ""
+        findings.append(
+            failure(f"No worker is alive{last}", "Start one with `daybook work`; events are kept meanwhile.")
+        )
+    if found.overdue:
+        findings.append(
+            failure(
+                f"{_many(found.overdue)} overdue, the oldest for {words.age(found.overdue_since, found.now)}",
+                "See that workers run and reach Valkey; the sweep signals these events again every few seconds.",
+            )
+        )
+    else:
+        findings.append(ok("No event is overdue"))
+    if found.dead:
+        findings.append(
+            warning(f"{_many(found.dead)} dead", "See their reasons on the overview, mend the cause, then replay them.")
+        )
+    else:
+        findings.append(ok("No event is dead"))
+    return findings
+
+
+async def valkey_findings(settings: Settings) -> list[Finding]:
+    """Whether the doorbell works and is set not to lose what it holds."""
+    if not settings.redis_url:
+        return [failure("No address of Valkey is known", "Set REDIS_URL, or start `daybook up`.")]
+    client = Redis.from_url(settings.redis_url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S)
+    try:
+        info: Mapping[str, Any] = await client.info()
+    except (RedisError, OSError, TimeoutError) as error:
+        return [
+            failure(
+                f"Valkey cannot be reached: {type(error).__name__}",
+                "See that it runs and that REDIS_URL is right. No event is lost meanwhile; they are applied later.",
+            )
+        ]
+    finally:
+        await client.aclose()
+    version = info.get("valkey_version") or info.get("redis_version", "?")
+    return [ok(f"Valkey {version} answers"), *memory_findings(info)]
+
+
+def memory_findings(info: Mapping[str, Any]) -> list[Finding]:
+    """Whether Valkey keeps what it was told. Nothing is lost where it does not: the sweep takes longer to see it."""
+    policy = str(info.get("maxmemory_policy", "unknown"))
+    findings = [
+        ok("Valkey evicts nothing (maxmemory-policy noeviction)")
+        if policy == "noeviction"
+        else warning(
+            f"Valkey may drop signals when full (maxmemory-policy {policy})", "Set maxmemory-policy noeviction."
+        )
+    ]
+    if int(info.get("aof_enabled", 0)):
+        return [*findings, ok("Valkey keeps an append-only file")]
+    return [*findings, warning("Valkey forgets its signals when it restarts (appendonly no)", "Set appendonly yes.")]
+
+
+def _clock(off_s: float) -> Finding:
+    off = abs(off_s)
+    text = f"This clock and PostgreSQL's differ by {words.duration(off)}"
+    remedy = "Let both hosts keep time by NTP: signatures carry a time, and may be refused."
+    if off >= CLOCK_FAILURE_S:
+        return failure(text, remedy)
+    return warning(text, remedy) if off >= CLOCK_WARNING_S else ok(text)
+
+
+def _many(count: int) -> str:
+    capped = "+" if count >= health.LIMIT else ""
+    return f"{count:,}{capped} {'event is' if count == 1 else 'events are'}"

@@ -1,0 +1,38 @@
+"""`daybook doctor`: looks at everything that has to be right, and says what to do about what is not."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from worker.cli.app import app
+from worker.cli.instance import UrlOption
+from worker.cli.run import DataOption
+
+if TYPE_CHECKING:
+    from worker.cli.checkup import Finding
+
+COLOURS = {"ok": typer.colors.GREEN, "warning": typer.colors.YELLOW, "failure": typer.colors.RED}
+
+
+@app.command()
+def doctor(url: UrlOption = None, data: DataOption = None) -> None:
+    """Check the instance, PostgreSQL, Valkey, the workers and the inbox. Exits 1 if anything fails."""
+    from worker.cli.checkup import checkup
+
+    findings = asyncio.run(checkup(data, url))
+    for finding in findings:
+        _say(finding)
+    failures = sum(finding.level == "failure" for finding in findings)
+    if failures:
+        typer.echo(f"{failures} of {len(findings)} checks failed.")
+        sys.exit(1)
+
+
+def _say(finding: Finding) -> None:
+    typer.echo(f"{typer.style(f'{finding.level:<8}', fg=COLOURS[finding.level])} {finding.what}")
+    if finding.remedy:
+        typer.echo(f"{'':<8} {finding.remedy}")

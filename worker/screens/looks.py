@@ -1,0 +1,73 @@
+"""Looks at an account, shared by everyone who watches it: however many screens are open, it is read once a moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from schemas.provider import Lane
+from worker.store import overview
+from worker.store.db import Pool
+from worker.store.overview import Overview, Span
+
+LANES = tuple(str(lane) for lane in Lane)
+KEPT = 300
+"""Looks kept at most; beyond it the oldest go."""
+
+
+class Range(msgspec.Struct, frozen=True):
+    """A stretch of time to choose: `key` is what the address says, `fresh_s` how old a look may be."""
+
+    key: str
+    label: str
+    words: str
+    step: timedelta
+    steps: int
+    fresh_s: float
+
+    @property
+    def minutes(self) -> float:
+        return self.step.total_seconds() * self.steps / 60
+
+    def span(self, now: datetime) -> Span:
+        return Span(now, self.step, self.steps)
+
+
+RANGES = {
+    choice.key: choice
+    for choice in (
+        Range("10m", "10 min", "last 10 minutes", timedelta(seconds=10), 60, 1.5),
+        Range("1h", "1 h", "last hour", timedelta(minutes=1), 60, 4),
+        Range("24h", "24 h", "last 24 hours", timedelta(minutes=20), 72, 20),
+    )
+}
+FIRST = RANGES["10m"]
+
+
+class Looks:
+    """Reads overviews and keeps each for a moment."""
+
+    def __init__(self, pool: Pool, clock: Callable[[], float]) -> None:
+        self._pool, self._clock = pool, clock
+        self._kept: dict[tuple[str, str], tuple[float, asyncio.Task[Overview]]] = {}
+
+    async def look(self, account_id: str, choice: Range) -> Overview:
+        key = (account_id, choice.key)
+        now = asyncio.get_running_loop().time()
+        until, task = self._kept.get(key, (0.0, None))
+        if task is None or (task.done() and (until <= now or task.cancelled() or task.exception())):
+            task = asyncio.create_task(self._read(account_id, choice), name="overview")
+            self._kept.pop(key, None)
+            self._kept[key] = (now + choice.fresh_s, task)
+            while len(self._kept) > KEPT:
+                del self._kept[next(iter(self._kept))]
+        return await asyncio.shield(task)  # one viewer who leaves must not end the look of the others
+
+    async def _read(self, account_id: str, choice: Range) -> Overview:
+        return await overview.read(self._pool, account_id, choice.span(self.now()), LANES)
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)

@@ -1,0 +1,58 @@
+"""How a page is made: the templates, what every page is given, and the pages that say why there is nothing to see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from aiohttp import web
+
+from worker.screens import overview, words
+from worker.screens.assets import asset, icon
+from worker.screens.session import Session, csrf_of
+
+PAGES: web.AppKey[jinja2.Environment] = web.AppKey("pages", jinja2.Environment)
+
+
+def environment() -> jinja2.Environment:
+    """Templates with everything escaped and nothing left undefined."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals.update(asset=asset, icon=icon, heartbeat=overview.heartbeat, per_minute=overview.deliveries_per_minute)
+    made.filters.update(
+        count=words.count, ago=words.ago, age=words.age, until=words.until, clock=words.clock, reason=words.reason
+    )
+    return made
+
+
+def page(
+    request: web.Request,
+    template: str,
+    content: Mapping[str, Any],
+    *,
+    session: Session | None = None,
+    status: int = 200,
+) -> web.Response:
+    """A whole page. It is never kept by a browser or a proxy: it shows one account's business."""
+    text = (
+        request.app[PAGES]
+        .get_template(template)
+        .render({"session": session, "csrf": csrf_of(session) if session else "", "path": request.path, **content})
+    )
+    return web.Response(text=text, status=status, content_type="text/html", headers={"Cache-Control": "no-store"})
+
+
+def notice(
+    request: web.Request, status: int, title: str, text: str, *, command: str = "", session: Session | None = None
+) -> web.Response:
+    """A page that only says something, and the command that mends it."""
+    return page(
+        request, "notice.html", {"title": title, "text": text, "command": command}, session=session, status=status
+    )

@@ -1,0 +1,90 @@
+"""The overview, live: the sections that changed, as server-sent events, for as long as somebody watches.
+
+A stream ends when the process stops, when its session ends, and when it is old (the browser comes back by itself).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import msgspec
+import structlog
+from aiohttp import web
+from aiohttp_sse import EventSourceResponse, sse_response
+
+from worker.context import CONTEXT
+from worker.problems import problem
+from worker.screens.front import LOOKS, VIEW, chosen, look_of, sections_of
+from worker.screens.looks import Looks
+from worker.screens.session import Session, renewed, session_of
+
+log = structlog.get_logger("screens")
+
+ENDING: web.AppKey[asyncio.Event] = web.AppKey("ending", asyncio.Event)
+OPEN: web.AppKey[list[int]] = web.AppKey("open_streams", list)
+TICK_S = 2.0
+SESSION_CHECK_TICKS = 5
+LONGEST_TICKS = 1800
+"""An hour: then the browser connects anew, so that no stream outlives what it was opened with."""
+STREAMS = 200
+"""Streams open at once in this process; each costs little, but none should be free."""
+
+
+def start(app: web.Application) -> None:
+    app[ENDING] = asyncio.Event()
+    app[OPEN] = [0]
+    app[LOOKS] = Looks(app[CONTEXT].pool, app[CONTEXT].clock)
+
+
+async def end_streams(app: web.Application) -> None:
+    """Without this an open stream would hold the process for as long as the browser stays."""
+    app[ENDING].set()
+
+
+async def overview_stream(request: web.Request) -> web.StreamResponse:
+    session = await session_of(request)
+    if session is None:
+        return problem(401, "Sign in first: your session has ended.")
+    if not session.actor.may(VIEW):
+        return problem(403, f"Your token lacks the permission {VIEW}.")
+    count = request.app[OPEN]
+    if count[0] >= STREAMS:
+        return problem(503, "Too many screens are open on this receiver. Close some.", headers={"Retry-After": "30"})
+    count[0] += 1
+    try:
+        async with sse_response(request, send_timeout=20) as response:
+            with contextlib.suppress(ConnectionResetError, TimeoutError):  # the browser left
+                await _watch(request, response, session)
+        return response
+    finally:
+        count[0] -= 1
+
+
+async def session_state(request: web.Request) -> web.Response:
+    """Whether the browser's session still stands: 204 or 401. A page whose stream broke off asks, since a browser does
+    not tell a script why."""
+    return web.Response(status=204 if await session_of(request) else 401, headers={"Cache-Control": "no-store"})
+
+
+async def _watch(request: web.Request, response: EventSourceResponse, session: Session) -> None:
+    choice, ending = chosen(request), request.app[ENDING]
+    sent: dict[str, str] = {}
+    for tick in range(LONGEST_TICKS):
+        if ending.is_set() or not response.is_connected():
+            return
+        try:
+            if tick and tick % SESSION_CHECK_TICKS == 0 and not await renewed(request, session, VIEW):
+                await response.send("Your session has ended.", event="ended")
+                return
+            sections = sections_of(request, await look_of(request, session, choice))
+        except Exception as error:  # noqa: BLE001  (whatever the database does, the stream says so and goes on)
+            log.warning("overview_not_read", error=type(error).__name__, message=str(error)[:200])
+            await response.send("The database does not answer: these numbers are old.", event="stale")
+        else:
+            changed = {name: html for name, html in sections.items() if sent.get(name) != html}
+            await response.send(msgspec.json.encode(changed).decode(), event="sections")
+            sent = sections
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TICK_S):
+                await ending.wait()
