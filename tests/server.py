@@ -22,12 +22,18 @@ class Server:
     def __init__(self, shop: World, url: str, admin: str, session: ClientSession) -> None:
         self.shop, self.url, self.admin, self.session = shop, url, admin, session
 
-    async def post(self, connection: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, Any], dict[str, str]]:
+    async def post(
+        self, connection: str, body: bytes, headers: dict[str, str]
+    ) -> tuple[int, dict[str, Any], dict[str, str]]:
         """Post to a webhook address: status, decoded answer, headers."""
-        async with self.session.post(f"{self.url}/webhooks/{connection}", data=io.BytesIO(body), headers=headers) as answer:
+        async with self.session.post(
+            f"{self.url}/webhooks/{connection}", data=io.BytesIO(body), headers=headers
+        ) as answer:
             return answer.status, await answer.json(content_type=None), dict(answer.headers)
 
-    async def send(self, connection: str, body: bytes, topic: str = "", *, secret: str | None = None) -> tuple[int, dict[str, Any]]:
+    async def send(
+        self, connection: str, body: bytes, topic: str = "", *, secret: str | None = None
+    ) -> tuple[int, dict[str, Any]]:
         """Post a body signed as its provider would."""
         provider = connection if connection in SECRETS else "stripe"
         key = (secret or SECRETS[provider]).encode()
@@ -38,7 +44,11 @@ class Server:
     async def api(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, dict[str, str]]:
         """Call the API as the administrator."""
         data = None if body is None else msgspec.json.encode(body)
-        sent = {"Authorization": f"Bearer {self.admin}", **({"Content-Type": "application/json"} if data else {}), **headers}
+        sent = {
+            "Authorization": f"Bearer {self.admin}",
+            **({"Content-Type": "application/json"} if data else {}),
+            **headers,
+        }
         async with self.session.request(method, f"{self.url}/api/v1{path}", data=data, headers=sent) as answer:
             return answer.status, await answer.json(content_type=None), dict(answer.headers)
 

@@ -1,1 +1,1 @@
-"""Everything that touches the world: the network, the database, the clock. What follows from what is decided in `handlers`."""
+"""Everything that touches the world: network, database, clock. What follows from what is decided in `handlers`."""

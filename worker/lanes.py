@@ -17,7 +17,7 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import structlog
@@ -30,6 +30,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from schemas.provider import Lane
+
+if TYPE_CHECKING:
+    from arq.typing import WorkerCoroutine
 
 log = structlog.get_logger("lanes")
 
@@ -212,7 +215,9 @@ class Runner:
                     self._idle.set()
 
         return Worker(
-            functions=[func(apply, name="apply", keep_result=0, timeout=JOB_TIMEOUT_S, max_tries=1000)],
+            functions=[
+                func(cast("WorkerCoroutine", apply), name="apply", keep_result=0, timeout=JOB_TIMEOUT_S, max_tries=1000)
+            ],
             queue_name=queue_name(lane),
             redis_pool=connect(self._url, lane),
             job_serializer=_encode,

@@ -30,7 +30,9 @@ async def test_R4_a_signature_vector_gives_its_verdict(shop: World, provider: st
         "INSERT INTO connections (account_id, id, name, provider, secrets, settings) VALUES ($1, $2, $3, $4, $5, $6)",
         shop.account_id, connection, name, provider, shop.ctx.vault.seal(vector["secrets"]), settings,
     )  # fmt: skip
-    await shop.ctx.pool.execute("INSERT INTO connection_directory VALUES ($1, $2, $3)", name, shop.account_id, connection)
+    await shop.ctx.pool.execute(
+        "INSERT INTO connection_directory VALUES ($1, $2, $3)", name, shop.account_id, connection
+    )
     shop.ctx = replace(shop.ctx, clock=lambda: float(vector["now"]))
     async with served(shop) as server:
         status, answer, _ = await server.post(name, vector["body"].encode(), vector["headers"])

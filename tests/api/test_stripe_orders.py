@@ -7,15 +7,17 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Api
-from tests.world import payload
+from tests.world import edited, payload
 from worker.store import event_reads
 
 
 @pytest.fixture
 async def paid(api: Api) -> dict[str, Any]:
-    """The order of a completed checkout, with a dispute on its payment."""
+    """The order of a completed checkout and its payment."""
     await api.shop.deliver("stripe", payload("stripe", "checkout_session_completed__2020-08-27.json"))
-    await api.shop.deliver("stripe", payload("stripe", "payment_intent_succeeded__2020-08-27.json"))
+    intent = payload("stripe", "payment_intent_succeeded__2020-08-27.json")
+    sums = {"data__object__amount": 3000, "data__object__amount_received": 3000, "data__object__currency": "usd"}
+    await api.shop.deliver("stripe", edited(intent, **sums))
     [order] = (await api.get("/orders?origin=stripe"))["items"]
     return dict(order)
 

@@ -23,7 +23,7 @@ from schemas.api.order import (
     OrderRefund,
     TimelineEntry,
 )
-from schemas.fact import Dossier
+from schemas.fact import Dossier, Kind
 from worker.ids import derived_id
 from worker.store.order_reads import OrderRows, Row
 
@@ -110,6 +110,7 @@ def explanation(account_id: str, rows: OrderRows, dossier: Dossier) -> Explanati
     statements = sorted(
         (statement.at, statement.rank, fact.key, fact.kind, statement)
         for fact in dossier.facts.values()
+        if fact.kind is not Kind.HISTORY  # digests that weigh a hand edit against a document: no statement of anyone's
         for statement in fact.statements
     )
     return Explanation.model_validate(

@@ -143,8 +143,8 @@ def _not_an_object(body: bytes) -> str | None:
 
 
 def _lenient(body: bytes) -> bool:
-    """Whether the grammar of JSON allows an object that the strict decoder refuses (half of a surrogate pair, say): it is
-    stored, and the worker says which field is wrong."""
+    """Whether the grammar of JSON allows an object that the strict decoder refuses (half of a surrogate pair, say): it
+    is stored, and the worker says what is wrong with it."""
     try:
         return isinstance(json.loads(body, parse_constant=_refuse_constant), dict)
     except (ValueError, RecursionError):
