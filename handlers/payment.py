@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from handlers import declines
-from handlers.merge import view
+from handlers.merge import merge_facts, view
 from handlers.money import rounded
 from schemas.fact import Dossier, Fact, Kind
 from schemas.order import DisputeRow, PaymentRow, PaymentStatus, RefundRow
@@ -51,7 +51,14 @@ def of_kind(dossier: Dossier, kind: Kind) -> list[Fact]:
 def movements(dossier: Dossier, currency: str, claims: Mapping[str, Claim]) -> Money:
     """Every payment, refund and dispute, counted in `currency`. `claims`: the documents by key, the base first."""
     owner = _payment_by_charge(dossier)
-    rows = {fact.key: _payment(fact, currency) for fact in of_kind(dossier, Kind.PAYMENT)}
+    stated: dict[str, Fact] = {}
+    for fact in of_kind(
+        dossier, Kind.PAYMENT
+    ):  # a charge that turns out to belong to an intent is no payment of its own
+        key = owner.get(fact.key, fact.key)
+        own = Fact(key, fact.kind, fact.statements)
+        stated[key] = merge_facts(stated[key], own) if key in stated else own
+    rows = {key: _payment(fact, currency) for key, fact in sorted(stated.items())}
     _fill_stated_payments(rows, currency, claims, owner)
     refunds = _refunds(dossier, currency, claims, rows, owner)
     disputes = tuple(_dispute(fact, currency, rows, owner) for fact in of_kind(dossier, Kind.DISPUTE))
@@ -67,10 +74,18 @@ def movements(dossier: Dossier, currency: str, claims: Mapping[str, Claim]) -> M
 
 
 def _payment_by_charge(dossier: Dossier) -> dict[str, str]:
+    """The payment of each charge, where it is another object than the charge itself."""
     found = {}
     for fact in of_kind(dossier, Kind.CHARGE):
-        found[fact.key] = known(view(fact, ChargeTotal).payment, fact.key)
+        charge, payment = _charge_key(fact), known(view(fact, ChargeTotal).payment, fact.key)
+        if payment != charge:
+            found[charge] = payment
     return found
+
+
+def _charge_key(fact: Fact) -> str:
+    """A charge that is its own payment keeps its running total under a key beside it."""
+    return fact.key.removesuffix("#total")
 
 
 def _payment(fact: Fact, currency: str) -> PaymentRow:
@@ -176,13 +191,7 @@ def _refunds(
                 reason=known(stated.reason, None), refunded_at=known(stated.refunded_at, None),
             )
         )  # fmt: skip
-    totals: dict[str, tuple[int, str]] = {}
-    for fact in of_kind(dossier, Kind.CHARGE):
-        charge = view(fact, ChargeTotal)
-        payment = known(charge.payment, fact.key)
-        total, _ = totals.get(payment, (0, ""))
-        totals[payment] = (total + known(charge.refunded, 0), known(charge.currency, currency))
-    for payment, (total, paid_in) in totals.items():
+    for payment, (total, paid_in) in _running_totals(dossier, currency, owner).items():
         excess = total - by_payment.get(payment, 0)
         if excess > 0:
             counted = _in_order_currency(excess, paid_in, currency, rows.get(payment))
@@ -193,6 +202,20 @@ def _refunds(
     if missing > 0:
         found.append(_stated_refund(next(iter(claims)), missing, currency, missing, None))
     return tuple(sorted(found, key=lambda row: (row.refunded_at or 0, row.key)))
+
+
+def _running_totals(dossier: Dossier, currency: str, owner: Mapping[str, str]) -> dict[str, tuple[int, str]]:
+    """How much charges say was refunded of each payment, and in which currency: the largest figure of each charge."""
+    charges: dict[str, tuple[int, str]] = {}
+    for fact in of_kind(dossier, Kind.CHARGE):
+        stated = view(fact, ChargeTotal)
+        figure = (known(stated.refunded, 0), known(stated.currency, currency))
+        charges[_charge_key(fact)] = max(charges.get(_charge_key(fact), figure), figure)
+    totals: dict[str, tuple[int, str]] = {}
+    for charge, (refunded, paid_in) in sorted(charges.items()):
+        payment = owner.get(charge, charge)
+        totals[payment] = (totals.get(payment, (0, ""))[0] + refunded, paid_in)
+    return totals
 
 
 def _stated_refund(key: str, amount: int, currency: str, counted: int, payment: str | None) -> RefundRow:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from handlers import locks, money, summary
+from handlers import flow, locks, money, summary
 from handlers.errors import Refused, Unmappable
 from schemas.order import Order, OrderSource, OrderType, PaymentStatus, Status
 from schemas.stated import Address, Charge, Hand, Line
@@ -94,6 +94,9 @@ def edited(order: Order, wish: Mapping[str, Any], *, derived: bool) -> Hand:
             remedy="Leave the amount out: items give it.",
         )
     stated = {**_plain(wish), **_note(wish, order)}
+    if wish.get("status") is not None:
+        flow.check_move(order, wish["status"])
+        stated["status"] = wish["status"]
     if "currency" in wish:
         stated["currency"] = _currency(wish["currency"])
     stated.update(_prices(order, wish))

@@ -14,7 +14,6 @@ the sweep rings again for whatever was lost. What is set here against its defaul
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -159,8 +158,6 @@ class Runner:
         self._workers: dict[Lane, Worker] = {}
         self._stopping = asyncio.Event()
         self.running: dict[str, int] = dict.fromkeys(Lane, 0)
-        self._idle = asyncio.Event()
-        self._idle.set()
 
     async def run(self) -> None:
         """Run until `stop`."""
@@ -173,9 +170,9 @@ class Runner:
         self._stopping.set()
         for worker in self._workers.values():
             worker.allow_pick_jobs = False
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._drain_s):
-                await self._idle.wait()
+        jobs = [task for worker in self._workers.values() for task in worker.tasks.values()]
+        if jobs:  # arq's own book-keeping of a job comes after its body
+            await asyncio.wait(jobs, timeout=self._drain_s)
         for worker in self._workers.values():
             if worker.main_task:
                 worker.main_task.cancel()
@@ -202,7 +199,6 @@ class Runner:
         async def apply(_ctx: dict[Any, Any], *args: Any, **_more: Any) -> None:
             account_id, event_ids = args
             self.running[lane] += 1
-            self._idle.clear()
             try:
                 await self._apply(account_id, event_ids)
             except Exception as error:  # noqa: BLE001  (an exception through arq is a job dropped without a word)
@@ -211,8 +207,6 @@ class Runner:
                 )
             finally:
                 self.running[lane] -= 1
-                if not any(self.running.values()):
-                    self._idle.set()
 
         return Worker(
             functions=[

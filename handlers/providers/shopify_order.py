@@ -14,7 +14,7 @@ from handlers import money
 from handlers.errors import Unmappable
 from handlers.merge import state
 from handlers.money import EXPONENTS, rounded
-from handlers.providers.sale_parts import address, charge, fitting, joined, key, keyed, plain, sold
+from handlers.providers.sale_parts import address, charge, fitting, joined, key, keyed, plain, quantity, sold
 from handlers.providers.shopify_movements import returned, shipment, tracking
 from handlers.reading import Node, micros
 from schemas.fact import Kind, Reading
@@ -141,7 +141,7 @@ def order(event: Event, body: Node) -> Reading:
     )
     own = key(event.source.connection, "order", identifier)
     claim = state(own, Kind.CLAIM, stated, at=at, rank=_rank(body, status), event=event.id)
-    converted = _conversion(body, amounts)
+    converted = _conversion(body, amounts) if body.raw("refunds") else None
     back = (fact for node in body.nodes("refunds") for fact in returned(event, node, converted))
     return Reading((claim, *back, *(shipment(event, node) for node in body.nodes("fulfillments") if node.has("id"))))
 
@@ -160,8 +160,7 @@ def _lines(body: Node, amounts: _Money) -> Iterator[Line]:
     for node in body.nodes("line_items"):
         discount = sum(amounts.rounded(share, "amount") for share in node.nodes("discount_allocations"))
         tax, rate = _taxes(node, amounts)
-        bare = sold(node, name=None, subtotal=0, discount=0, tax=0)
-        gross = amounts.times(node, "price", bare.quantity)
+        gross = amounts.times(node, "price", quantity(node))
         goods = node.raw("requires_shipping") is not False
         yield sold(
             node,

@@ -62,7 +62,7 @@ CASES = {
     "woocommerce": Case(b"4?k&\"'secret <b>", b"other", "order.updated", b'{"id":727}', False, "woocommerce"),
     "standard": Case(
         b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", b"whsec_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0", "order.upserted",
-        b'{"type":"order.upserted","timestamp":"2025-10-09T08:53:20Z","data":{"external_id":"A-1"}}', True,
+        b'{"type":"order.upserted","timestamp":"2025-10-09T08:53:20Z","data":{"external_id":"A-1","currency":"BRL","amount":990}}', True,
         "standardwebhooks",
     ),
 }  # fmt: skip
@@ -134,7 +134,7 @@ def test_each_of_several_secrets_verifies_while_one_replaces_the_other(provider:
 def test_a_body_that_was_changed_is_refused(provider: str) -> None:
     adapter, known = case(provider)
     headers = signed(provider)
-    for body in (known.body + b" ", known.body[:-1], known.body.replace(b"2", b"3", 1), b""):
+    for body in (known.body + b" ", known.body[:-1], known.body.replace(b"id", b"Id", 1), b""):
         found = adapter.verify(Delivery(headers, body, NOW), source(provider, known.secret))
         assert (found.verdict, found.cause) == (Verdict.REFUSED, Cause.WRONG_SIGNATURE)
         assert found.detail.endswith(".")
@@ -279,9 +279,11 @@ OBJECTS = st.dictionaries(st.one_of(WORDS, st.text(max_size=8)), VALUES, max_siz
 def bodies(provider: str) -> list[tuple[str, bytes]]:
     """Real bodies with their topics, which the file's name says before `__` as it does for `daybook send`."""
     adapter, known = case(provider)
-    by_name = {topic.replace("/", "_").replace(".", "_"): topic for topic in adapter.TOPICS}
+    names = {topic.replace("/", "_").replace(".", "_"): topic for topic in adapter.TOPICS}
     files = sorted((PAYLOADS / provider).glob("*.json"))
-    found = [(by_name.get(path.stem.split("__")[0], known.topic), path.read_bytes()) for path in files]
+    stems = [path.stem.split("__")[0] for path in files]
+    named = [next((topic for name, topic in names.items() if name.startswith(stem)), known.topic) for stem in stems]
+    found = [(topic, path.read_bytes()) for topic, path in zip(named, files, strict=True)]
     return found or [(known.topic, known.body)]
 
 
@@ -339,12 +341,15 @@ def read(provider: str, topic: str, body: bytes) -> Reading | Ignored | None:
     """What the adapter reads, None where it says what is wrong; anything else that it raises fails the test."""
     adapter, _ = case(provider)
     read_back = event(provider, topic, body)
+    found: Reading | Ignored | Unmappable
     try:
         adapter.fetches(read_back)
         found = adapter.facts(read_back)
     except Unmappable as error:
-        assert error.path
-        assert error.problem
+        found = error
+    if isinstance(found, Unmappable):
+        assert found.path
+        assert found.problem
         return None
     assert adapter.facts(event(provider, topic, body)) == found
     if isinstance(found, Ignored):
@@ -352,7 +357,7 @@ def read(provider: str, topic: str, body: bytes) -> Reading | Ignored | None:
         return found
     for fact in found.facts:
         assert_well_formed(provider, fact)
-    assert all(isinstance(key, str) and ":" in key for key in found.links)
+    assert all(":" in key for key in found.links)
     msgspec.json.encode(found).decode()
     return found
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -51,6 +52,13 @@ async def running(url: str, taken: Taken, drain_s: float = 5) -> AsyncIterator[R
         taken.gate.set()
         await runner.stop()
         await asyncio.wait_for(task, 10)
+
+
+@pytest.fixture
+def sockets() -> Iterator[Path]:
+    """A folder with a short path for the socket of a server of this test's own."""
+    with tempfile.TemporaryDirectory(prefix="daybook-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture
@@ -143,7 +151,9 @@ async def test_a_job_that_fails_neither_ends_the_worker_nor_stays_in_valkey(lane
     assert left == set()
 
 
-async def test_X5_stopping_lets_the_running_job_end_and_leaves_the_rest_in_the_lane(lanes: Lanes, redis_url: str) -> None:
+async def test_X5_stopping_lets_the_running_job_end_and_leaves_the_rest_in_the_lane(
+    lanes: Lanes, redis_url: str
+) -> None:
     taken = Taken()
     taken.gate.clear()
     runner = Runner(redis_url, taken.apply, name="test", drain_s=5)
@@ -161,8 +171,10 @@ async def test_X5_stopping_lets_the_running_job_end_and_leaves_the_rest_in_the_l
     assert (await lanes.depth())["bulk"] == 1
 
 
-async def test_the_worker_and_the_signaller_outlive_a_valkey_that_dies_and_comes_back(servers_folder: Path, tmp_path: Path) -> None:
-    server = Valkey(servers_folder / "dying", sockets=servers_folder, password="test-only", log=tmp_path / "valkey.log")
+async def test_the_worker_and_the_signaller_outlive_a_valkey_that_dies_and_comes_back(
+    sockets: Path, tmp_path: Path
+) -> None:
+    server = Valkey(tmp_path / "dying", sockets=sockets, password="test-only", log=tmp_path / "valkey.log")
     await server.start()
     taken, lanes = Taken(), Lanes(server.url())
     lanes.start()

@@ -184,3 +184,11 @@ def test_paid_at_is_when_the_sum_first_covered_the_amount() -> None:
 def test_every_payment_status_has_a_rule_in_words() -> None:
     assert order_of(checkout(), paid()).rule == "what was received covers the amount"
     assert payment.decide(1, payment.Money(), ()).rule == "nothing was received yet"
+
+
+def test_P5_a_charge_that_turns_out_to_belong_to_an_intent_counts_once_and_so_does_its_refund() -> None:
+    alone = (paid(CH), state(f"{CH}#total", Kind.CHARGE, ChargeTotal(payment=CH, refunded=400, currency="USD"), at=NOW))
+    linked = (paid(PI), state(CH, Kind.CHARGE, ChargeTotal(payment=PI, refunded=400, currency="USD"), at=NOW))
+    order = order_of(checkout(), *alone, *linked)
+    assert [(row.key, row.counted) for row in order.payments] == [(PI, 1000)]
+    assert (order.amount_paid, order.amount_refunded) == (1000, 400)

@@ -113,3 +113,31 @@ def test_O5_a_payment_status_is_a_note_until_a_provider_speaks_of_money() -> Non
     assert edit(dossier, payment_status="failed").sales_status == "declined"
     with pytest.raises(Locked):
         edit(stripe_order(), payment_status="refunded")
+
+
+def test_T2_the_status_moves_in_any_direction_until_it_is_void() -> None:
+    dossier, _ = made(amount=100)
+    assert edit(dossier, status="completed").status == "completed"
+    voided, _ = made(amount=100, status="new")
+    voided = add(
+        voided,
+        Reading(
+            (
+                state(
+                    "hand:1",
+                    Kind.HAND,
+                    wishes.edited(derive(voided, NOW), {"status": "void"}, derived=False),
+                    at=NOW + 1,
+                ),
+            )
+        ),
+    )
+    with pytest.raises(Refused, match="final"):
+        edit(voided, status="new")
+
+
+def test_T3_an_order_that_holds_money_is_neither_reopened_nor_voided() -> None:
+    dossier, _ = made(amount=100, status="completed", payment_status="paid")
+    for status in ("new", "void"):
+        with pytest.raises(Refused, match="not returned"):
+            edit(dossier, status=status)

@@ -30,7 +30,12 @@ def body_of(provider: str, name: str) -> dict[str, Any]:
 
 
 def read(
-    adapter: Adapter, topic: str, body: Mapping[str, Any], *, received_s: float = RECEIVED_S, headers: Mapping[str, str] | None = None
+    adapter: Adapter,
+    topic: str,
+    body: Mapping[str, Any],
+    *,
+    received_s: float = RECEIVED_S,
+    headers: Mapping[str, str] | None = None,
 ) -> Reading | Ignored:
     """What the adapter reads from a delivery of the connection `shop`."""
     raw = msgspec.json.encode(body)

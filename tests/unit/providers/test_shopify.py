@@ -167,7 +167,9 @@ def test_the_capture_that_settles_an_authorization_is_the_same_payment() -> None
     before = order_of(order(financial_status="authorized"), authorized)
     assert (before.payment_status, before.payments[0].status) == ("pending", "processing")
     after = order_of(order(financial_status="paid"), authorized, captured)
-    assert [(row.key, row.status, row.counted) for row in after.payments] == [("shop:transaction:11", "succeeded", 1000)]
+    assert [(row.key, row.status, row.counted) for row in after.payments] == [
+        ("shop:transaction:11", "succeeded", 1000)
+    ]
     back = transaction(kind="refund", id=13, parent_id=12, amount="4.00")
     refunded = order_of(order(financial_status="partially_refunded"), authorized, captured, back)
     assert [(row.payment, row.counted) for row in refunded.refunds] == [("shop:transaction:11", 400)]
@@ -175,7 +177,9 @@ def test_the_capture_that_settles_an_authorization_is_the_same_payment() -> None
 
 
 def test_a_capture_that_failed_leaves_the_authorization_as_it_was() -> None:
-    failed = transaction(kind="capture", id=12, parent_id=11, status="failure", error_code="card_declined", message="No")
+    failed = transaction(
+        kind="capture", id=12, parent_id=11, status="failure", error_code="card_declined", message="No"
+    )
     found = order_of(order(financial_status="authorized"), transaction(kind="authorization"), failed)
     assert [(row.key, row.status) for row in found.payments] == [
         ("shop:transaction:11", "processing"),
@@ -243,7 +247,13 @@ def test_prices_that_include_tax_are_taken_apart_and_keep_the_shop_s_totals() ->
 
 
 def test_a_discount_on_shipping_lowers_the_shipping() -> None:
-    shipping = {"id": 5, "title": "Post", "price": "8.00", "discounted_price": "8.00", "discount_allocations": [{"amount": "3.00"}]}
+    shipping = {
+        "id": 5,
+        "title": "Post",
+        "price": "8.00",
+        "discounted_price": "8.00",
+        "discount_allocations": [{"amount": "3.00"}],
+    }
     assert charges(order(total_price="15.00", shipping_lines=[shipping])) == [("shipping", 500)]
     listed = {"id": 5, "title": "Post", "price": "8.00", "discounted_price": "5.00"}
     assert charges(order(total_price="15.00", shipping_lines=[listed])) == [("shipping", 500)]
@@ -270,7 +280,9 @@ def test_a_tax_that_only_the_order_states_is_a_charge() -> None:
 
 
 def test_the_old_shape_without_sets_is_read_and_the_difference_shown() -> None:
-    reading = order(total_price="4.09", total_tax="0.00", line_items=[line(price="5.00")], financial_status="authorized")
+    reading = order(
+        total_price="4.09", total_tax="0.00", line_items=[line(price="5.00")], financial_status="authorized"
+    )
     found = order_of(reading)
     assert (found.amount, found.payment_status) == (409, "pending")
     assert [(charge.kind, charge.amount) for charge in found.charges] == [("price_adjustment", -91)]
@@ -294,7 +306,9 @@ def test_the_old_shape_without_sets_is_read_and_the_difference_shown() -> None:
         (None, {}, ("pending", 0, 0)),
     ],
 )
-def test_financial_status_becomes_payment_status(status: str | None, fields: dict[str, Any], expected: tuple[str, int, int]) -> None:
+def test_financial_status_becomes_payment_status(
+    status: str | None, fields: dict[str, Any], expected: tuple[str, int, int]
+) -> None:
     found = order_of(order(financial_status=status, **fields))
     assert (found.payment_status, found.amount_paid, found.amount_refunded) == expected
 
@@ -315,7 +329,9 @@ def test_partly_paid_without_a_sum_is_a_note() -> None:
         ("fulfilled", [{"id": 1, "status": "success", "shipment_status": "in_transit"}], "shipped"),
     ],
 )
-def test_fulfillment_status_becomes_shipping_status(status: str | None, parcels: list[dict[str, Any]], expected: str) -> None:
+def test_fulfillment_status_becomes_shipping_status(
+    status: str | None, parcels: list[dict[str, Any]], expected: str
+) -> None:
     assert order_of(order(fulfillment_status=status, fulfillments=parcels)).shipping_status == expected
 
 
@@ -387,7 +403,9 @@ def test_topics_that_change_no_order_are_ignored_with_a_reason(topic: str) -> No
 
 
 def test_a_refund_of_goods_without_money_is_ignored() -> None:
-    found = read(shopify, "refunds/create", {"id": 1, "order_id": 7, "refund_line_items": [{"id": 2}], "transactions": []})
+    found = read(
+        shopify, "refunds/create", {"id": 1, "order_id": 7, "refund_line_items": [{"id": 2}], "transactions": []}
+    )
     assert isinstance(found, Ignored)
 
 
