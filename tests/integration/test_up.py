@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -12,10 +13,12 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 READY_S = 60
+PAYLOADS = Path(__file__).parents[1] / "payloads"
 
 
 class Running:
@@ -105,6 +108,35 @@ def test_up_prints_one_ready_line_and_leaves_what_clients_need(start: Callable[.
     assert running.end() == 0
     assert not (running.data / "url").exists()
     assert not (running.data / "postgres" / "postmaster.pid").exists()
+
+
+def test_a_webhook_sent_by_hand_becomes_an_order_and_a_repeat_changes_nothing(start: Callable[..., Running]) -> None:
+    running = start().ready()
+    files = [str(PAYLOADS / "shopify" / name) for name in ("orders_create__minimal.json", "refunds_create__1.json")]
+    first, again = (send(running, "shopify", *files) for _ in range(2))
+    assert [line.split()[0] for line in first] == ["accepted", "accepted"]
+    assert [line.split()[:2] for line in again] == [["duplicate", line.split()[1]] for line in first]
+    until(lambda: {event["state"] for event in listed(running, "events")} == {"applied", "waiting"})
+    [order] = listed(running, "orders")
+    assert (order["external_id"], order["payment_status"], order["amount"]) == ("1073459966", "paid", 19900)
+    assert order["origin"] == "shopify"
+
+
+def send(running: Running, *arguments: str) -> list[str]:
+    """`daybook send`: the lines that it prints."""
+    command = [sys.executable, "-m", "worker.cli", "send", *arguments]
+    environment = {**os.environ, "DAYBOOK_DATA": str(running.data)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()
+
+
+def listed(running: Running, resource: str) -> list[dict[str, Any]]:
+    """The first page of a resource, as the administrator sees it."""
+    token = (running.data / "admin-token").read_text().strip()
+    asked = urllib.request.Request(f"{running.url}/api/v1/{resource}", headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(asked, timeout=10) as answer:
+        return list(json.load(answer)["items"])
 
 
 def test_up_starts_again_whatever_dies(start: Callable[..., Running]) -> None:
