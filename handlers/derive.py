@@ -209,11 +209,7 @@ def _content(dossier: Dossier, fields: _Fields, base: Claim | None) -> tuple[tup
     edited = fields.by_hand("lines") or fields.by_hand("charges")
     if base is not None and not edited:
         charges = summary.adjusted(lines, charges, known(base.total, 0))
-    owed_less = sum(
-        known(credit.amount, 0)
-        for credit in map(_credit, of_kind(dossier, Kind.CREDIT))
-        if not known(credit.void, False)
-    )
+    owed_less = _credited(dossier)
     if owed_less:
         charges = (
             *charges,
@@ -222,8 +218,17 @@ def _content(dossier: Dossier, fields: _Fields, base: Claim | None) -> tuple[tup
     return lines, charges, summary.order_total(lines, charges)
 
 
-def _credit(fact: Fact) -> Credit:
-    return view(fact, Credit)
+def _credited(dossier: Dossier) -> int:
+    """What credit notes take off the amount: by the notes themselves, or by the invoice's running total of them."""
+    notes = totals = 0
+    for fact in of_kind(dossier, Kind.CREDIT):
+        credit = view(fact, Credit)
+        amount = 0 if known(credit.void, False) else known(credit.amount, 0)
+        if fact.key.endswith("#credited"):
+            totals += amount
+        else:
+            notes += amount
+    return max(notes, totals)
 
 
 def _noted(hand: Hand, base: Claim | None, total: int, status: str) -> tuple[payment.Verdict, int, int, int | None]:

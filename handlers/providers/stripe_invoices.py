@@ -25,8 +25,9 @@ def invoice(node: Node, context: Context) -> Reading | Ignored:
     total = amount(node, "total", currency)
     due, paid = amount(node, "amount_due", currency, total), amount(node, "amount_paid", currency, 0)
     settled = status == "paid"
-    if settled:
-        paid = max(paid, total - max(0, due - paid)) if paid < total else paid
+    credited = amount(node, "pre_payment_credit_notes_amount", currency, 0)
+    if settled:  # a customer's credit balance may have paid a part; nothing more is owed
+        paid = max(paid, total - credited - max(0, due - paid))
     intent, charge = node.reference("payment_intent"), node.reference("charge")
     failed = context.topic == "invoice.payment_failed" and status == "open"
     lines, charges = _content(node, currency, total)
@@ -36,7 +37,7 @@ def invoice(node: Node, context: Context) -> Reading | Ignored:
         connection=context.connection,
         external_id=id_,
         external_number=node.text("number", 255),
-        title=None,
+        title=f"Stripe invoice {node.text('number', 255) or id_[-8:]}",
         currency=currency,
         total=max(0, total),
         lines=lines,
@@ -60,6 +61,9 @@ def invoice(node: Node, context: Context) -> Reading | Ignored:
         stripe=_ids(node, id_, intent),
     )
     facts: list[Fact] = [context.state(id_, Kind.CLAIM, claim)]
+    if credited:
+        credit = Credit(amount=credited, currency=currency, void=False)
+        facts.append(context.state(f"{id_}#credited", Kind.CREDIT, credit))
     if context.topic in ("invoice.payment_failed", "invoice.payment_action_required") and (intent or charge):
         tried = "failed" if context.topic.endswith("failed") else "requires_action"
         facts.append(

@@ -149,7 +149,7 @@ def session(node: Node, context: Context) -> Reading | Ignored:
         connection=context.connection,
         external_id=id_,
         external_number=None,
-        title=None,
+        title=f"Stripe checkout {id_[-8:]}",
         currency=currency,
         total=total,
         lines=lines,

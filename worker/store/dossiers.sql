@@ -22,9 +22,9 @@ UPDATE links l SET dossier_id = g.target
   FROM unnest($2::uuid[], $3::uuid[]) AS g (source, target)
  WHERE l.account_id = $1 AND l.dossier_id = g.source
 
--- named_orders: the orders that the given texts name by id or by external id; never one that Stripe made
+-- named_orders: the orders that the given texts name by id, or by external id where Stripe did not make them
 SELECT id, external_id FROM orders
- WHERE account_id = $1 AND source <> 'payments' AND (id = ANY ($2) OR external_id = ANY ($3))
+ WHERE account_id = $1 AND (id = ANY ($2) OR (external_id = ANY ($3) AND source <> 'payments'))
  ORDER BY created_at, id
 
 -- merged_orders: where orders went that were merged
