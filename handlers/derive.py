@@ -59,7 +59,7 @@ def has_payment_facts(dossier: Dossier) -> bool:
     if any(fact.kind in kinds for fact in dossier.facts.values()):
         return True
     return any(
-        known(claim.form, Form.FEED) is not Form.FEED or claim.stated_paid is not UNSET
+        known(claim.form, Form.FEED) is not Form.FEED or known(claim.stated_paid, None) is not None
         for _, claim in _documents(dossier)
     )
 

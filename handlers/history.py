@@ -36,8 +36,12 @@ def version_of(fact: Fact) -> Fact | None:
     digests = [_digest(statement.fields[name]) if name in statement.fields else None for name in TRACKED]
     if not any(digests):
         return None
-    name = f"{statement.at}.{statement.rank}.{_digest(digests)}"
-    return Fact(history_key(fact.key), Kind.HISTORY, (Statement(statement.at, {name: digests}, statement.rank),))
+    name = f"{statement.version}.{statement.at}.{statement.rank}.{_digest(digests)}"
+    return Fact(
+        history_key(fact.key),
+        Kind.HISTORY,
+        (Statement(statement.at, {name: digests}, statement.rank, version=statement.version),),
+    )
 
 
 def last_changed(history: Fact | None, field: str) -> int | None:
@@ -47,11 +51,12 @@ def last_changed(history: Fact | None, field: str) -> int | None:
     changed: int | None = None
     current: str | None = None
     versions = [
-        (s.at, s.rank, name, digests[position])
+        (s.version, s.at, s.rank, name, digests[position])
         for s in (history.statements if history else ())
         for name, digests in s.fields.items()
     ]
-    for at, _rank, _name, digest in sorted((version for version in versions if version[3]), key=lambda v: v[:3]):
+    stated = (version for version in versions if version[4])
+    for _version, at, _rank, _name, digest in sorted(stated, key=lambda version: version[:4]):
         if digest != current:
             changed, current = at, digest
     return changed

@@ -1,7 +1,8 @@
 """Merging: the join of facts. Commutative, associative and idempotent, whatever the order and the duplicates.
 
 Each field of an object is decided on its own, by a total order over the statements that speak of it: by default the
-latest statement wins (`at`, then `rank`, then the value itself, so that a tie is broken the same way everywhere).
+latest statement wins (`version` where the sender counts them, `at`, `rank`, then the value itself, so that a tie is
+broken the same way everywhere).
 A few fields know better than a clock: sums that only grow take the largest, a status that cannot be left again
 outranks every other. A fact keeps exactly the statements that decide a field; the rest can never matter again.
 """
@@ -35,7 +36,7 @@ _DISPUTE = {
 
 
 def _latest(statement: Statement, _value: Any) -> Weight:
-    return (statement.at, statement.rank)
+    return (statement.version, statement.at, statement.rank)
 
 
 def _largest(_statement: Statement, value: Any) -> Weight:
@@ -105,9 +106,11 @@ def view(fact: Fact, shape: type[View]) -> View:
     return msgspec.convert(values(fact), shape)
 
 
-def state(key: str, kind: Kind, stated: msgspec.Struct, *, at: int, rank: int = 0, event: str = "") -> Fact:
+def state(
+    key: str, kind: Kind, stated: msgspec.Struct, *, at: int, rank: int = 0, event: str = "", version: int = 0
+) -> Fact:
     """A fact of one statement: what an adapter returns. UNSET fields are left out."""
-    return Fact(key, kind, (Statement(at, msgspec.to_builtins(stated), rank, event),))
+    return Fact(key, kind, (Statement(at, msgspec.to_builtins(stated), rank, event, version),))
 
 
 def merge_facts(left: Fact, right: Fact) -> Fact:

@@ -124,7 +124,11 @@ def _fill_stated_payments(
 ) -> None:
     """Add what the documents say was paid and no payment of its own accounts for."""
     stated = max(
-        (known(claim.stated_paid, 0) for claim in claims.values() if known(claim.currency, currency) == currency),
+        (
+            known(claim.stated_paid, None) or 0
+            for claim in claims.values()
+            if known(claim.currency, currency) == currency
+        ),
         default=0,
     )
     missing = stated - sum(row.counted for row in rows.values())
@@ -133,7 +137,9 @@ def _fill_stated_payments(
     named = [owner.get(key, key) for claim in claims.values() for key in known(claim.pays_with, ())]
     open_rows = [key for key in named if key in rows and not rows[key].counted]
     key = next(iter(open_rows), None) or next((key for key in named if key not in rows), None)
-    base_key, base = next((key, claim) for key, claim in claims.items() if known(claim.stated_paid, 0) == stated)
+    base_key, base = next(
+        (key, claim) for key, claim in claims.items() if (known(claim.stated_paid, None) or 0) == stated
+    )
     key = key or base_key
     when = known(base.paid_at, None) or known(base.ordered_at, 0)
     held = rows.get(key)
@@ -196,7 +202,7 @@ def _refunds(
         if excess > 0:
             counted = _in_order_currency(excess, paid_in, currency, rows.get(payment))
             found.append(_stated_refund(payment, excess, paid_in, counted, payment))
-    missing = max((known(claim.stated_returned, 0) for claim in claims.values()), default=0) - sum(
+    missing = max((known(claim.stated_returned, None) or 0 for claim in claims.values()), default=0) - sum(
         row.counted for row in found
     )
     if missing > 0:

@@ -34,13 +34,15 @@ class Statement(msgspec.Struct, frozen=True, omit_defaults=True):
     """One claim about one object.
 
     `at` is the provider's own time in microseconds since 1970 (UTC); `rank` decides between statements of one
-    instant; `fields` holds JSON values only. `event` names the inbox event (or the actor) it came from.
+    instant; `version` is weighed before both, where the sender counts its versions; `fields` holds JSON values only.
+    `event` names the inbox event (or the actor) it came from.
     """
 
     at: int
     fields: dict[str, Any]
     rank: int = 0
     event: str = ""
+    version: int = 0
 
 
 class Fact(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -103,8 +103,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     failed: Maybe[bool] = UNSET  # the last try to collect failed
     canceled: Maybe[bool] = UNSET  # canceled, expired, voided
     settled: Maybe[bool] = UNSET  # completed: nothing more is owed by the sender's own word (makes a zero total paid)
-    stated_paid: Maybe[int] = UNSET
-    stated_returned: Maybe[int] = UNSET
+    stated_paid: Maybe[int | None] = UNSET
+    stated_returned: Maybe[int | None] = UNSET
     note: Maybe[str | None] = UNSET  # a payment status that is only said (O5), where no sums are stated
     pays_with: Maybe[tuple[str, ...]] = UNSET  # keys of the payments that the document names
     payment_system: Maybe[str | None] = UNSET

@@ -10,7 +10,6 @@ from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
-from msgspec import UNSET
 
 from handlers import summary
 from handlers.errors import Unmappable
@@ -43,7 +42,7 @@ def order(event: Event, body: Node) -> Reading:
     charges = summary.computed(lines, (_charge(node, place) for place, node in enumerate(data.nodes("charges"), 1)))
     total = _total(data, lines, charges)
     note = _word(data, "payment_status", PaymentStatus)
-    paid = _amount(data, "amount_paid") if data.has("amount_paid") else UNSET
+    paid = _amount(data, "amount_paid") if data.has("amount_paid") else None
     number = data.text("number", 255)
     claim = Claim(
         form=Form.FEED,
@@ -61,6 +60,7 @@ def order(event: Event, body: Node) -> Reading:
         canceled=note == PaymentStatus.CANCELED,
         settled=note in _SETTLED,
         stated_paid=paid,
+        stated_returned=None,
         note=note,
         payment_system=None,
         party=_party(connection, data),
@@ -74,10 +74,10 @@ def order(event: Event, body: Node) -> Reading:
         due_at=data.maybe_time("due_at"),
         livemode=event.livemode and data.raw("livemode") is not False,
     )
-    if paid is not UNSET:
+    if paid is not None:
         claim = msgspec.structs.replace(claim, stated_returned=_returned(data, paid, note))
     own = key(connection, "order", identifier)
-    return Reading((state(own, Kind.CLAIM, claim, at=at, rank=version, event=event.id),))
+    return Reading((state(own, Kind.CLAIM, claim, at=at, event=event.id, version=version),))
 
 
 def _total(data: Node, lines: tuple[Line, ...], charges: tuple[Charge, ...]) -> int:

@@ -5,10 +5,8 @@ secret is `whsec_` and base64 (`v1`, HMAC-SHA256) or, with `v1a` (ed25519), a pu
 `secret_format` = `raw` keys the HMAC with the text of the secret itself, as Polar and BigCommerce do; `header_prefix`
 says which headers go first, `webhook` or `svix`, and both are read.
 
-The payload `order.upserted` states an order whole. Its `timestamp` is when that was so and decides between versions;
-`version` decides between versions of one instant. So a higher version must not carry an earlier timestamp; where it
-does, the timestamp decides. (Were it the other way round, `at` would be no time, and a person's edit could not be
-weighed against the sender's.)
+The payload `order.upserted` states an order whole. `version` decides between payloads of one order; without it, or
+between equal ones, `timestamp` does: when the sender says that it was so.
 """
 
 from __future__ import annotations

@@ -88,9 +88,9 @@ def claims(draw: st.DrawFn) -> Fact:
         stripe=draw(st.sampled_from([{}, {"checkout_session_id": "cs_1"}, {"customer_id": "cus_1"}])),
         livemode=draw(st.booleans()),
     )
-    return state(
-        key, Kind.CLAIM, stated, at=draw(TIMES), rank=draw(st.integers(0, 3)), event=draw(st.sampled_from("abc"))
-    )
+    rank, version = draw(st.integers(0, 3)), draw(st.integers(0, 2))
+    event = draw(st.sampled_from("abc"))
+    return state(key, Kind.CLAIM, stated, at=draw(TIMES), rank=rank, event=event, version=version)
 
 
 @st.composite

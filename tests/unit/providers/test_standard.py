@@ -118,6 +118,21 @@ def test_an_older_order_never_overwrites_a_newer_one() -> None:
         assert order_of(*readings).notes == "third"
 
 
+def test_a_higher_version_wins_even_with_an_earlier_timestamp() -> None:
+    newer = order("2026-01-01T00:00:00Z", version=8, notes="newer")
+    older = order("2026-01-09T00:00:00Z", version=7, notes="older")
+    for readings in itertools.permutations((newer, older)):
+        assert order_of(*readings).notes == "newer"
+
+
+def test_what_was_paid_can_be_taken_back_by_a_newer_version() -> None:
+    paid = order(version=1, payment_status="paid", amount_paid=500)
+    taken_back = order(version=2, payment_status="pending")
+    for readings in itertools.permutations((paid, taken_back)):
+        found = order_of(*readings)
+        assert (found.payment_status, found.amount_paid) == ("pending", 0)
+
+
 def test_a_payload_without_a_timestamp_counts_from_its_arrival() -> None:
     reading = order(None)
     assert isinstance(reading, Reading)
