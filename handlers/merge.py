@@ -116,15 +116,17 @@ def state(
 def merge_facts(left: Fact, right: Fact) -> Fact:
     """The join of two facts about one object.
 
-    Should two senders disagree about what the object is, the kind that sorts first stays, so that the order of
-    arrival does not matter here either; the fields of both are kept.
+    Should two senders disagree about what the object is, the kind that sorts first stays and the other's statements
+    go: which statements decide depends on the kind, so a mixture would depend on the order of arrival.
     """
-    if left.statements == right.statements and left.kind == right.kind:
+    if left.kind != right.kind:
+        left, right = sorted((left, right), key=lambda fact: fact.kind)
+        return merge_facts(left, Fact(left.key, left.kind))
+    if left.statements == right.statements and left.statements:
         return left
-    kind = min(left.kind, right.kind)
-    both = Fact(left.key, kind, (*left.statements, *right.statements))
+    both = Fact(left.key, left.kind, (*left.statements, *right.statements))
     deciding = {_identity(statement): statement for statement in holders(both).values()}
-    return Fact(left.key, kind, tuple(statement for _, statement in sorted(deciding.items(), key=_order)))
+    return Fact(left.key, left.kind, tuple(statement for _, statement in sorted(deciding.items(), key=_order)))
 
 
 def _order(pair: tuple[bytes, Statement]) -> tuple[int, int, bytes]:

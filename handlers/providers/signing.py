@@ -9,7 +9,9 @@ import base64
 import binascii
 import hashlib
 import hmac
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from schemas.provider import Cause, Verdict, Verification
 
@@ -62,6 +64,12 @@ def missing(header: str) -> Verification:
     return refused(
         Cause.MISSING_HEADER, f"The header {header} is missing. Send the delivery from the provider, signed."
     )
+
+
+def tolerance_of(settings: Mapping[str, Any]) -> int:
+    """The connection's own tolerance (its setting `tolerance_s`), where it is a sensible number of seconds."""
+    own = settings.get("tolerance_s", TOLERANCE_S)
+    return own if isinstance(own, int) and not isinstance(own, bool) and 0 < own <= 86_400 else TOLERANCE_S
 
 
 def off_clock(timestamp: int, now: float, tolerance_s: int = TOLERANCE_S) -> Verification | None:

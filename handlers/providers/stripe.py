@@ -11,16 +11,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from handlers.providers import stripe_invoices, stripe_objects
+from handlers.errors import Unmappable
+from handlers.providers import stripe_invoices, stripe_objects, stripe_payments, stripe_sessions
 from handlers.providers.signing import (
     SIGNATURES_LIMIT,
-    TOLERANCE_S,
     VERIFIED,
     WRONG,
     from_hex,
@@ -29,6 +30,7 @@ from handlers.providers.signing import (
     off_clock,
     refused,
     same,
+    tolerance_of,
 )
 from handlers.providers.stripe_objects import Context
 from handlers.reading import Node
@@ -39,39 +41,39 @@ PROVIDER = "stripe"
 
 Reader = Callable[[Node, Context], Reading | Ignored]
 READERS: Mapping[str, tuple[Reader, int]] = {
-    "checkout.session.completed": (stripe_objects.session, 4),
-    "checkout.session.async_payment_succeeded": (stripe_objects.session, 8),
-    "checkout.session.async_payment_failed": (stripe_objects.session, 6),
-    "checkout.session.expired": (stripe_objects.session, 7),
-    "payment_intent.created": (stripe_objects.payment_intent, 0),
-    "payment_intent.requires_action": (stripe_objects.payment_intent, 2),
-    "payment_intent.amount_capturable_updated": (stripe_objects.payment_intent, 4),
-    "payment_intent.partially_funded": (stripe_objects.payment_intent, 4),
-    "payment_intent.processing": (stripe_objects.payment_intent, 4),
-    "payment_intent.payment_failed": (stripe_objects.payment_intent, 6),
-    "payment_intent.canceled": (stripe_objects.payment_intent, 7),
-    "payment_intent.succeeded": (stripe_objects.payment_intent, 8),
-    "charge.pending": (stripe_objects.charge, 3),
-    "charge.failed": (stripe_objects.charge, 5),
-    "charge.expired": (stripe_objects.charge, 7),
-    "charge.succeeded": (stripe_objects.charge, 7),
-    "charge.captured": (stripe_objects.charge, 8),
-    "charge.updated": (stripe_objects.charge, 9),
-    "charge.refunded": (stripe_objects.charge, 10),
-    "charge.refund.updated": (stripe_objects.refund, 2),
-    "refund.created": (stripe_objects.refund, 1),
-    "refund.updated": (stripe_objects.refund, 2),
-    "refund.failed": (stripe_objects.refund, 3),
-    "charge.dispute.created": (stripe_objects.dispute, 1),
-    "charge.dispute.updated": (stripe_objects.dispute, 2),
-    "charge.dispute.funds_withdrawn": (stripe_objects.dispute, 3),
-    "charge.dispute.funds_reinstated": (stripe_objects.dispute, 4),
-    "charge.dispute.closed": (stripe_objects.dispute, 5),
+    "checkout.session.completed": (stripe_sessions.session, 4),
+    "checkout.session.async_payment_succeeded": (stripe_sessions.session, 8),
+    "checkout.session.async_payment_failed": (stripe_sessions.session, 6),
+    "checkout.session.expired": (stripe_sessions.session, 7),
+    "payment_intent.created": (stripe_payments.payment_intent, 0),
+    "payment_intent.requires_action": (stripe_payments.payment_intent, 2),
+    "payment_intent.amount_capturable_updated": (stripe_payments.payment_intent, 4),
+    "payment_intent.partially_funded": (stripe_payments.payment_intent, 4),
+    "payment_intent.processing": (stripe_payments.payment_intent, 4),
+    "payment_intent.payment_failed": (stripe_payments.payment_intent, 6),
+    "payment_intent.canceled": (stripe_payments.payment_intent, 7),
+    "payment_intent.succeeded": (stripe_payments.payment_intent, 8),
+    "charge.pending": (stripe_payments.charge, 3),
+    "charge.failed": (stripe_payments.charge, 5),
+    "charge.expired": (stripe_payments.charge, 7),
+    "charge.succeeded": (stripe_payments.charge, 7),
+    "charge.captured": (stripe_payments.charge, 8),
+    "charge.updated": (stripe_payments.charge, 9),
+    "charge.refunded": (stripe_payments.charge, 10),
+    "charge.refund.updated": (stripe_payments.refund, 2),
+    "refund.created": (stripe_payments.refund, 1),
+    "refund.updated": (stripe_payments.refund, 2),
+    "refund.failed": (stripe_payments.refund, 3),
+    "charge.dispute.created": (stripe_payments.dispute, 1),
+    "charge.dispute.updated": (stripe_payments.dispute, 2),
+    "charge.dispute.funds_withdrawn": (stripe_payments.dispute, 3),
+    "charge.dispute.funds_reinstated": (stripe_payments.dispute, 4),
+    "charge.dispute.closed": (stripe_payments.dispute, 5),
     "invoice.created": (stripe_invoices.invoice, 0),
     "invoice.finalized": (stripe_invoices.invoice, 1),
     "invoice.updated": (stripe_invoices.invoice, 2),
-    "invoice.payment_action_required": (stripe_invoices.invoice, 3),
-    "invoice.payment_failed": (stripe_invoices.invoice, 4),
+    "invoice.payment_failed": (stripe_invoices.invoice, 3),
+    "invoice.payment_action_required": (stripe_invoices.invoice, 4),
     "invoice.marked_uncollectible": (stripe_invoices.invoice, 5),
     "invoice.voided": (stripe_invoices.invoice, 6),
     "invoice.paid": (stripe_invoices.invoice, 7),
@@ -86,6 +88,7 @@ READERS: Mapping[str, tuple[Reader, int]] = {
     "customer.subscription.deleted": (stripe_objects.subscription, 4),
 }
 TOPICS = tuple(READERS)
+_PATH = re.compile(r"/v1(/[A-Za-z0-9_]+)+")
 _MONEY = ("checkout.", "payment_intent.", "charge.", "refund.", "invoice", "credit_note.")
 
 
@@ -120,8 +123,7 @@ def verify(delivery: Delivery, source: Source) -> Verification:
     for secret in filter(None, source.secrets):
         expected = hmac_sha256(secret, timestamp.encode(), b".", delivery.body)
         if any(same(expected, signature) for signature in signatures):
-            tolerance = source.settings.get("tolerance_s", TOLERANCE_S)
-            return off_clock(int(timestamp), delivery.now, tolerance) or VERIFIED
+            return off_clock(int(timestamp), delivery.now, tolerance_of(source.settings)) or VERIFIED
     return WRONG
 
 
@@ -139,7 +141,7 @@ def identify(delivery: Delivery, source: Source) -> Identity:
         delivery_id=delivery_id,
         dedupe=((delivery_id or topic).encode("utf-8", "replace"), digest),
         lane=Lane.PAYMENTS if topic.removeprefix("v1.").startswith(_MONEY) else Lane.ORDERS,
-        sound=bool(delivery_id),
+        sound=bool(delivery_id) and not head.snapshot_event,  # a thin event and its snapshot differ in their bytes
         livemode=head.livemode is not False,
         occurred_at=_moment(head.created),
     )
@@ -170,7 +172,10 @@ def fetches(event: Event) -> tuple[Fetch, ...]:
     if event.body.get("object") != "v2.core.event" or event.topic.removeprefix("v1.") not in READERS:
         return ()
     related = Node(event.body).node("related_object")
-    return (Fetch(_fetch_name(related), related.text("url", 1000) or ""),)
+    path = related.text("url", 1000) or ""
+    if not _PATH.fullmatch(path):  # our API key goes with the request
+        raise Unmappable(related.at("url"), f"{path[:80]!r} is not a path of Stripe's API")
+    return (Fetch(_fetch_name(related), path),)
 
 
 def _fetch_name(related: Node) -> str:

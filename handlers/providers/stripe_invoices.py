@@ -7,7 +7,10 @@ Before 2025-03-31.basil an invoice names its payment intent and charge and says 
 
 from __future__ import annotations
 
-from handlers.providers.stripe_objects import Context, amount, links, person_address, raw_amount, refs
+import msgspec
+
+from handlers.providers.sale_parts import keyed
+from handlers.providers.stripe_objects import Context, amount, first_of, links, person_address, raw_amount, refs
 from handlers.providers.stripe_objects import address as read_address
 from handlers.reading import Node
 from schemas.fact import Fact, Ignored, Kind, Reading
@@ -21,13 +24,13 @@ def invoice(node: Node, context: Context) -> Reading | Ignored:
         return Ignored("the invoice is only a preview and has no id")
     currency = node.currency("currency")
     times = node.maybe_node("status_transitions") or Node({}, node.path)
-    status = _status(node, times)
+    status = _SAYS.get(context.topic) or _status(node, times)
     total = amount(node, "total", currency)
     due, paid = amount(node, "amount_due", currency, total), amount(node, "amount_paid", currency, 0)
     settled = status == "paid"
     credited = amount(node, "pre_payment_credit_notes_amount", currency, 0)
     if settled:  # a customer's credit balance may have paid a part; nothing more is owed
-        paid = max(paid, total - credited - max(0, due - paid))
+        paid = max(paid, total - credited)
     intent, charge = node.reference("payment_intent"), node.reference("charge")
     failed = context.topic == "invoice.payment_failed" and status == "open"
     lines, charges = _content(node, currency, total)
@@ -66,13 +69,25 @@ def invoice(node: Node, context: Context) -> Reading | Ignored:
         facts.append(context.state(f"{id_}#credited", Kind.CREDIT, credit))
     if context.topic in ("invoice.payment_failed", "invoice.payment_action_required") and (intent or charge):
         tried = "failed" if context.topic.endswith("failed") else "requires_action"
+        # Stripe sends payment_failed and payment_action_required of one try in one second: the failure comes first.
+        said = msgspec.structs.replace(context, at=context.at - (tried == "failed"))
         facts.append(
-            context.state(
+            said.state(
                 intent or charge or id_, Kind.PAYMENT,
                 Payment(status=tried, amount=due, currency=currency, system="stripe", livemode=context.livemode),
             )
         )  # fmt: skip
-    return Reading(tuple(facts), links(context, intent, charge), refs(node))
+    first = first_of(_subscription(node)) if node.raw("billing_reason") == "subscription_create" else None
+    return Reading(tuple(facts), links(context, intent, charge, first), refs(node))
+
+
+_SAYS = {
+    "invoice.paid": "paid",
+    "invoice.payment_succeeded": "paid",
+    "invoice.voided": "void",
+    "invoice.marked_uncollectible": "uncollectible",
+}
+"""What a topic says of the invoice, whatever the object beside it says: in old recordings it was edited."""
 
 
 def _status(node: Node, times: Node) -> str:
@@ -97,10 +112,15 @@ def _party(node: Node, context: Context) -> Party:
     )
 
 
-def _ids(node: Node, id_: str, intent: str | None) -> dict[str, str]:
+def _subscription(node: Node) -> str | None:
+    """The subscription, in its place before and since basil."""
     parent = node.maybe_node("parent")
     details = parent.maybe_node("subscription_details") if parent else None
-    subscription = node.reference("subscription") or (details.reference("subscription") if details else None)
+    return node.reference("subscription") or (details.reference("subscription") if details else None)
+
+
+def _ids(node: Node, id_: str, intent: str | None) -> dict[str, str]:
+    subscription = _subscription(node)
     found = {
         "invoice_id": id_,
         "payment_intent_id": intent,
@@ -128,7 +148,7 @@ def _content(node: Node, currency: str, total: int) -> tuple[tuple[Line, ...], t
     shipping_cost = node.maybe_node("shipping_cost")
     shipping = amount(shipping_cost, "amount_total", currency, 0) if shipping_cost else 0
     charges = (Charge(kind="shipping", key="shipping", value=str(shipping), amount=shipping),) if shipping > 0 else ()
-    return tuple(lines), charges
+    return keyed(lines), charges
 
 
 def _line(item: Node, currency: str) -> Line:
