@@ -149,10 +149,6 @@ class Node:
             raise Unmappable(self.at(name), "missing")
         return money.minor(self.value[name], currency, self.at(name))
 
-    def maybe_minor(self, name: str, currency: str) -> int:
-        """As `minor`, 0 where the field is missing, null or empty."""
-        return money.minor(self.value[name], currency, self.at(name)) if self.value.get(name) not in (None, "") else 0
-
     def minor_rounded(self, name: str, currency: str) -> int:
         """An amount in major units that may carry more digits than the currency has; 0 where it is missing."""
         value = self.value.get(name)
