@@ -42,6 +42,7 @@ IDS_A_JOB = 200
 PENDING_LIMIT = 50_000
 """Signals kept in memory while Redis is away. What is beyond it is dropped here and found by the sweep."""
 LINGER_S = 0.002
+STOP_TRIES = 5
 Apply = Callable[[str, Sequence[str]], Awaitable[None]]
 
 
@@ -156,14 +157,14 @@ class Runner:
     def __init__(self, redis_url: str, apply: Apply, *, name: str, drain_s: float) -> None:
         self._url, self._apply, self._name, self._drain_s = redis_url, apply, name, drain_s
         self._workers: dict[Lane, Worker] = {}
+        self._loops: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
         self.running: dict[str, int] = dict.fromkeys(Lane, 0)
 
     async def run(self) -> None:
         """Run until `stop`."""
-        async with asyncio.TaskGroup() as group:
-            for lane in Lane:
-                group.create_task(self._keep_running(lane), name=f"lane-{lane}")
+        self._loops = [asyncio.create_task(self._keep_running(lane), name=f"lane-{lane}") for lane in Lane]
+        await asyncio.gather(*self._loops)
 
     async def stop(self) -> None:
         """Take no more jobs, let the running ones end (up to the drain time), then return."""
@@ -173,9 +174,15 @@ class Runner:
         jobs = [task for worker in self._workers.values() for task in worker.tasks.values()]
         if jobs:  # arq's own book-keeping of a job comes after its body
             await asyncio.wait(jobs, timeout=self._drain_s)
-        for worker in self._workers.values():
-            if worker.main_task:
-                worker.main_task.cancel()
+        for _ in range(STOP_TRIES):  # a cancellation that meets a reconnection at the wrong moment can get lost
+            for worker in self._workers.values():
+                if worker.main_task:
+                    worker.main_task.cancel()
+            _, left = await asyncio.wait(self._loops, timeout=1) if self._loops else (set(), set())
+            if not left:
+                return
+        for loop in self._loops:
+            loop.cancel()
 
     async def _keep_running(self, lane: Lane) -> None:
         pause = 0.1
