@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from worker.config import Settings
 from worker.errors import UserError
 from worker.screens import words
-from worker.store import health
+from worker.store import checks, health
 from worker.store.db import connect
 from worker.store.health import Health
 from worker.store.migrate import pending
@@ -92,6 +92,7 @@ async def postgres_findings(settings: Settings) -> list[Finding]:
         try:
             version = connection.get_server_version()
             found = None if missing else await health.read(connection, fresh=FRESH, late=LATE)
+            broken = {} if missing else await checks.broken_in(connection)
             clock = (await connection.fetchval("SELECT clock_timestamp()")).timestamp()
         finally:
             await connection.close()
@@ -105,7 +106,20 @@ async def postgres_findings(settings: Settings) -> list[Finding]:
     findings = [ok(f"PostgreSQL {version.major}.{version.micro} answers"), _clock(time.time() - clock)]
     if missing:
         return [*findings, failure(f"The schema lacks {', '.join(missing)}", "Run `daybook migrate`.")]
-    return [*findings, ok("The schema is up to date"), *(work_findings(found) if found else ())]
+    findings += [ok("The schema is up to date"), *(work_findings(found) if found else ())]
+    return findings + broken_findings(broken)
+
+
+def broken_findings(broken: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Finding]:
+    """One line for each invariant that does not hold, with the first row that breaks it."""
+    said = checks.sentences()
+    return [
+        failure(
+            f"Broken: {said[name]} ({name}: {', '.join(f'{key} {value}' for key, value in rows[0].items())})",
+            "This is a fault of Daybook: keep a backup as it is now, and report this line.",
+        )
+        for name, rows in broken.items()
+    ]
 
 
 def work_findings(found: Health) -> list[Finding]:

@@ -24,4 +24,4 @@ def statements(noun: str) -> dict[str, str]:
 
 def nouns() -> list[str]:
     """Every noun that has statements."""
-    return sorted(path.stem for path in Path(__file__).parent.glob("*.sql") if path.stem != "checks")
+    return sorted(path.stem for path in Path(__file__).parent.glob("*.sql"))

@@ -1,0 +1,48 @@
+"""`checks.sql` (I1): silent on sound books, and each fault planted is found and told by `daybook doctor`."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.world import World, payload
+from worker.cli.checkup import postgres_findings
+from worker.config import Settings
+from worker.store.checks import broken, sentences
+from worker.store.statements import statements
+
+PLANTED = {
+    "event_without_state": "DELETE FROM event_states",
+    "state_without_event": "DELETE FROM events",
+    "batch_left_behind": "INSERT INTO batches SELECT account_id, id, 'gone', '{}', now() - interval '1 hour' FROM events",
+    "order_numbers_with_gaps": "UPDATE orders SET number = number + 1",
+    "payment_numbers_twice": "UPDATE payments SET number = NULL",
+    "paid_is_not_the_sum": "UPDATE orders SET amount_paid = amount_paid + 1",
+    "amount_is_not_the_sum": "UPDATE orders SET amount = amount + 1",
+    "payment_of_no_order": "UPDATE payments SET order_id = dossier_id, dossier_id = account_id WHERE order_id IS NOT NULL; "
+    "DELETE FROM orders",
+    "payment_apart_from_its_order": "UPDATE payments SET order_id = NULL",
+    "link_to_nothing": "DELETE FROM dossiers",
+    "order_without_dossier": "DELETE FROM dossiers",
+    "waiting_beside_its_order": "UPDATE event_states SET state = 'waiting'",
+    "merged_into_nothing": "INSERT INTO order_merges SELECT account_id, id, 2, account_id FROM orders",
+}
+"""The others (an event without a next attempt, an order without a contact, a sale twice) a constraint refuses."""
+
+
+async def test_I1_sound_books_break_nothing(shop: World) -> None:
+    await shop.deliver("stripe", payload("stripe", "checkout_session_completed__2020-08-27.json"))
+    await shop.deliver("stripe", payload("stripe", "payment_intent_succeeded__2020-08-27.json"))
+    assert await broken(shop.ctx.pool) == {}
+    assert sentences().keys() == statements("checks").keys()
+
+
+@pytest.mark.parametrize("name", PLANTED)
+async def test_I1_a_planted_fault_is_found_and_doctor_tells_it(shop: World, database: str, name: str) -> None:
+    await shop.deliver("shopify", payload("shopify", "orders_create__three_lines.json"), "orders/create")
+    await shop.deliver("stripe", payload("stripe", "checkout_session_completed__2020-08-27.json"))
+    async with shop.ctx.pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL daybook.deriving = 'on'")
+        await connection.execute(PLANTED[name])
+    assert name in await broken(shop.ctx.pool)
+    lines = [finding for finding in await postgres_findings(Settings(database_url=database)) if name in finding.what]
+    assert [line.level for line in lines] == ["failure"]

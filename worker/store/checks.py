@@ -1,0 +1,36 @@
+"""What must never be true: `checks.sql` finds the rows that break it."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from worker.store.db import Pool, Pooled, acquire
+from worker.store.statements import statements
+
+_SENTENCE = re.compile(r"^-- ([a-z_]+): (.+)$", re.MULTILINE)
+
+
+@cache
+def sentences() -> dict[str, str]:
+    """What each check holds, by its name."""
+    return dict(_SENTENCE.findall(Path(__file__).with_name("checks.sql").read_text(encoding="utf-8")))
+
+
+async def broken(pool: Pool) -> dict[str, list[dict[str, Any]]]:
+    """The invariants that do not hold, each with (some of) the rows that break it. Empty when all is well."""
+    async with acquire(pool) as connection:
+        return await broken_in(connection)
+
+
+async def broken_in(connection: Pooled) -> dict[str, list[dict[str, Any]]]:
+    """As `broken`, all from one snapshot, so that work under way never looks like a fault."""
+    found = {}
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        for name, statement in statements("checks").items():
+            rows = await connection.fetch(statement)
+            if rows:
+                found[name] = [dict(row) for row in rows]
+    return found
