@@ -119,20 +119,15 @@ async def postgres_findings(settings: Settings) -> list[Finding]:
         findings += disk_findings("PostgreSQL", folder)
     if missing:
         return [*findings, failure(f"The schema lacks {', '.join(missing)}", "Run `daybook migrate`.")]
-    return [
-        *findings,
-        ok("The schema is up to date"),
-        *(work_findings(found) if found else ()),
-        *refusal_findings(refused, unknown),
-    ]
+    findings += [ok("The schema is up to date"), *(work_findings(found) if found else ())]
+    return findings + refusal_findings(refused, unknown)
 
 
 async def _folder(connection: Pooled) -> Path | None:
-    """Where PostgreSQL keeps its data, if that is on this machine and not hidden from us."""
+    """Where PostgreSQL keeps its data on its own machine, if it says so."""
     try:
-        path = Path(await connection.fetchval("SHOW data_directory"))
-        return path if path.exists() else None
-    except (asyncpg.PostgresError, OSError):
+        return Path(await connection.fetchval("SHOW data_directory"))
+    except asyncpg.PostgresError:
         return None
 
 

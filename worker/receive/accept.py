@@ -59,9 +59,9 @@ def not_an_object(body: bytes) -> tuple[Trace, str] | None:
 
 def _lenient(body: bytes) -> bool:
     """Whether the grammar of JSON allows an object that the strict decoder refuses (half of a surrogate pair, say): it
-    is stored, and the worker says what is wrong with it."""
+    is stored, and the worker says what is wrong with it. As text: of bytes `json` would guess UTF-16 and the like."""
     try:
-        return isinstance(json.loads(body, parse_constant=_refuse_constant), dict)
+        return isinstance(json.loads(body.decode(), parse_constant=_refuse_constant), dict)
     except (ValueError, RecursionError):
         return False
 

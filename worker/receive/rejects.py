@@ -69,7 +69,8 @@ class Rejects:
     """Takes refusals, and writes them down with `flush`. One for each receiver."""
 
     def __init__(self, pool: Pool, directory: Directory, clock: Callable[[], float]) -> None:
-        self._pool, self._directory, self._clock = pool, directory, clock
+        self.directory = directory
+        self._pool, self._clock = pool, clock
         self._counts: dict[tuple[str, str, datetime, Trace], _Count] = {}
         self._unknown: dict[datetime, int] = {}
         self._kept: dict[str, tuple[Door, deque[_Kept]]] = {}
@@ -150,7 +151,9 @@ class Rejects:
             for (account_id, connection_id, minute, trace), one in sorted(counts.items(), key=lambda item: item[0])
             if one.count > 0
         ]  # fmt: skip
-        held = [row for door, queue in kept.values() for one in queue if (row := _held(door, one))]
+        ids = sorted(new_id() for _, queue in kept.values() for _ in queue)  # in the order of arrival within this flush
+        waiting = [(door, one) for door, queue in kept.values() for one in queue]
+        held = [row for id_, (door, one) in zip(ids, waiting, strict=True) if (row := _held(id_, door, one))]
         try:
             await refusals.record(self._pool, tallies, sorted(unknown.items()), held)
         except Exception:
@@ -191,7 +194,7 @@ class Rejects:
         fits, skew_s = _fits(door, delivery, former)
         if fits:
             return Trace.PREVIOUS_SECRET, None, skew_s
-        for other in self._directory.siblings(door, OTHERS):
+        for other in self.directory.siblings(door, OTHERS):
             fits, skew_s = _fits(other, delivery, other.source)
             if fits:
                 return Trace.OTHER_CONNECTION, other.source.connection, skew_s
@@ -206,7 +209,7 @@ def _fits(door: Door, delivery: Delivery, source: Source) -> tuple[bool, int | N
     return found.verdict is Verdict.VERIFIED or found.cause in (Cause.STALE, Cause.FUTURE), found.skew_s
 
 
-def _held(door: Door, one: _Kept) -> Held | None:
+def _held(id_: str, door: Door, one: _Kept) -> Held | None:
     headers = {name: text for name, text in one.delivery.headers.items() if name not in FORGOTTEN}
     try:
         sent, query = msgspec.json.encode(headers).decode(), msgspec.json.encode(dict(one.delivery.query)).decode()
@@ -216,7 +219,7 @@ def _held(door: Door, one: _Kept) -> Held | None:
     if len(sent) > HEADERS_LIMIT or len(query) > HEADERS_LIMIT:
         return None
     return Held(
-        account_id=door.account_id, id=new_id(), connection_id=door.connection_id,
+        account_id=door.account_id, id=id_, connection_id=door.connection_id,
         received_at=datetime.fromtimestamp(one.delivery.now, UTC), cause=one.trace, skew_s=one.skew_s, hint=one.hint,
         headers=sent, query=query, body=one.delivery.body,
     )  # fmt: skip
