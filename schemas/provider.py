@@ -57,11 +57,13 @@ class Verdict(StrEnum):
 
 
 class Verification(msgspec.Struct, frozen=True):
-    """`detail` is a sentence for the sender's operator: what is wrong and what to do."""
+    """`detail` is a sentence for the sender's operator: what is wrong and what to do. `skew_s` is how old the signed
+    time was, below zero how far ahead, where that is the cause."""
 
     verdict: Verdict
     cause: Cause | None = None
     detail: str = ""
+    skew_s: int | None = None
 
 
 class Identity(msgspec.Struct, frozen=True):

@@ -12,15 +12,17 @@ from aiohttp import ClientSession, web
 
 from tests.world import SECRETS, World
 from worker.providers import adapters
-from worker.serve import make_app
+from worker.serve import REJECTS, make_app
 from worker.store import tokens
 
 
 class Server:
     """Where it listens, an administrator's token, and a client that sends it."""
 
-    def __init__(self, shop: World, url: str, admin: str, session: ClientSession) -> None:
+    def __init__(self, shop: World, url: str, admin: str, session: ClientSession, app: web.Application) -> None:
         self.shop, self.url, self.admin, self.session = shop, url, admin, session
+        self.rejects = app[REJECTS]
+        self.directory = self.rejects.directory
 
     async def post(
         self, connection: str, body: bytes, headers: dict[str, str]
@@ -55,7 +57,8 @@ class Server:
 
 @asynccontextmanager
 async def served(shop: World) -> AsyncIterator[Server]:
-    runner = web.AppRunner(make_app(shop.ctx), access_log=None, keepalive_timeout=75, shutdown_timeout=1)
+    app = make_app(shop.ctx)
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=75, shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -63,6 +66,6 @@ async def served(shop: World) -> AsyncIterator[Server]:
     admin = await tokens.issue(shop.ctx.pool, shop.account_id, "admin", "admin", [])
     try:
         async with ClientSession() as session:
-            yield Server(shop, f"http://{host}:{port}", admin, session)
+            yield Server(shop, f"http://{host}:{port}", admin, session, app)
     finally:
         await runner.cleanup()

@@ -109,6 +109,11 @@ class Settings(BaseSettings):
     body_timeout_s: Seconds = Field(
         default=10, description="Time a body may take to arrive; beyond it the answer is 408."
     )
+    keepalive_s: Seconds = Field(
+        default=75,
+        description="Time that headers may take to arrive, and that an idle connection is kept: longer than a reverse "
+        "proxy keeps its own; 15 where the port faces the internet.",
+    )
     backlog_events: Count = Field(
         default=10_000,
         description="Deliveries that may wait for their commit in one receiver; beyond it the answer is 503.",

@@ -4,8 +4,47 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
+import traceback
+from typing import Any
 
 import structlog
+from structlog.typing import EventDict
+
+
+class Sparing(logging.Filter):
+    """At most one line a second, with how many more there were: what strangers send must not fill the disk. The message
+    goes, since it may repeat what was sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last, self._more = -1.0, 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now = time.monotonic()
+        if self._last >= 0 and now - self._last < 1:
+            self._more += 1
+            return False
+        error = record.exc_info[1] if record.exc_info else None
+        record.msg, record.args = "request_unreadable", ()
+        record.error, record.more = type(error).__name__ if error else None, self._more
+        record.exc_info, record.exc_text = None, None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        self._last, self._more = now, 0
+        return True
+
+
+def _one_line(_logger: Any, _name: str, event: EventDict) -> EventDict:
+    """An exception as its name, its message and its last frames: a log line is a line."""
+    given = event.pop("exc_info", None)
+    if given is True:
+        given = sys.exc_info()
+    error = given[1] if isinstance(given, tuple) else given
+    if isinstance(error, BaseException):
+        frames = traceback.extract_tb(error.__traceback__)[-4:]
+        event["error"], event["message"] = type(error).__name__, str(error)[:200]
+        event["at"] = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
+    return event
 
 
 def configure(level: str = "info") -> None:
@@ -24,10 +63,10 @@ def configure(level: str = "info") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(("error", "more"))],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
+                _one_line,
                 structlog.processors.JSONRenderer(),
             ],
         )
@@ -35,5 +74,6 @@ def configure(level: str = "info") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(getattr(logging, level.upper(), logging.INFO))
+    logging.getLogger("aiohttp.server").filters = [Sparing()]
     for noisy in ("arq", "aiohttp", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

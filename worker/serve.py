@@ -23,6 +23,7 @@ from worker.logs import configure
 from worker.receive.directory import Directory
 from worker.receive.door import Receiver
 from worker.receive.inbox import Inbox
+from worker.receive.rejects import Rejects
 from worker.screens import routes as screen_routes
 from worker.store.db import open_pool
 from worker.store.inbox import Stored
@@ -31,6 +32,7 @@ from worker.vault import Vault
 log = structlog.get_logger("serve")
 
 POOL_SIZE = 10
+REJECTS: web.AppKey[Rejects] = web.AppKey("rejects", Rejects)
 
 
 async def open_context(
@@ -69,16 +71,23 @@ def make_app(ctx: Context) -> web.Application:
         backlog_bytes=ctx.settings.backlog_bytes,
     )
 
+    rejects = Rejects(ctx.pool, directory, ctx.clock)
+
     async def doors(_app: web.Application) -> AsyncIterator[None]:
         await directory.refresh()
         fresh = asyncio.create_task(directory.keep_fresh(), name="connections")
+        writing = asyncio.create_task(rejects.keep_writing(), name="refusals")
         yield
-        fresh.cancel()
-        await asyncio.gather(fresh, return_exceptions=True)
+        for task in (fresh, writing):
+            task.cancel()
+        await asyncio.gather(fresh, writing, return_exceptions=True)
         await inbox.drain()  # after the last request: until here each of them may still be waiting for its commit
+        await rejects.close()
 
     app.cleanup_ctx.append(doors)
-    app.router.add_post("/webhooks/{connection}", Receiver(ctx.settings, directory, inbox, ctx.clock).receive)
+    receiver = Receiver(ctx.settings, directory, inbox, rejects, ctx.clock)
+    app[REJECTS] = rejects
+    app.router.add_post("/webhooks/{connection}", receiver.receive)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     api_routes.add_routes(app)
@@ -107,7 +116,7 @@ async def _main(settings: Settings) -> None:
     runner = web.AppRunner(
         make_app(ctx),
         access_log=None,
-        keepalive_timeout=75,
+        keepalive_timeout=ctx.settings.keepalive_s,
         lingering_time=2,
         shutdown_timeout=settings.drain_s,
         handler_cancellation=False,

@@ -21,14 +21,18 @@ from worker.lanes import Runner
 from worker.logs import configure
 from worker.serve import close_context, open_context, required, stop_signal
 from worker.store import workers
-from worker.upkeep import overdue, sweep
+from worker.upkeep import forget, overdue, sweep
 
 log = structlog.get_logger("work")
 
 POOL_SIZE = 10
 BEAT_S = 2.0
 Tick = Callable[[Context], Awaitable[int]]
-TICKS: tuple[tuple[Tick, float], ...] = ((sweep.tick, sweep.PERIOD_S), (overdue.tick, overdue.PERIOD_S))
+TICKS: tuple[tuple[Tick, float], ...] = (
+    (sweep.tick, sweep.PERIOD_S),
+    (overdue.tick, overdue.PERIOD_S),
+    (forget.tick, forget.PERIOD_S),
+)
 
 
 def run(settings: Settings, metrics_port: int | None = None) -> None:

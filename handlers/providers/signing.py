@@ -76,11 +76,11 @@ def off_clock(timestamp: int, now: float, tolerance_s: int = TOLERANCE_S) -> Ver
     """A refusal if the signed time is further than the tolerance from the receiver's clock, either way."""
     age = int(now) - timestamp
     if age > tolerance_s:
-        return refused(Cause.STALE, f"The signature is {age} s old and {tolerance_s} s are allowed. Check both clocks.")
+        detail = f"The signature is {age} s old and {tolerance_s} s are allowed. Check both clocks."
+        return Verification(Verdict.REFUSED, Cause.STALE, detail, age)
     if -age > tolerance_s:
-        return refused(
-            Cause.FUTURE, f"The signature is {-age} s ahead and {tolerance_s} s are allowed. Check both clocks."
-        )
+        detail = f"The signature is {-age} s ahead and {tolerance_s} s are allowed. Check both clocks."
+        return Verification(Verdict.REFUSED, Cause.FUTURE, detail, age)
     return None
 
 

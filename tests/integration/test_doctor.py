@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import asyncpg
 import pytest
+from redis import Redis
 
 from tests.world import World
-from worker.cli.checkup import Finding, checkup, instance_findings, memory_findings, postgres_findings, valkey_findings
+from worker.cli import checkup as checks
+from worker.cli.checkup import (
+    Finding,
+    checkup,
+    disk_findings,
+    instance_findings,
+    memory_findings,
+    postgres_findings,
+    valkey_findings,
+)
 from worker.config import Settings
-from worker.store import workers
+from worker.local.valkey import Valkey
+from worker.store import refusals, workers
+from worker.store.refusals import Tally
 
 
 def levels(findings: Sequence[Finding]) -> list[str]:
@@ -22,7 +37,7 @@ def levels(findings: Sequence[Finding]) -> list[str]:
 async def test_a_healthy_database_has_nothing_to_say(shop: World, database: str) -> None:
     await workers.beat(shop.ctx.pool, "worker", "host", 1, {})
     findings = await postgres_findings(Settings(database_url=database))
-    assert levels(findings) == ["ok"] * 6
+    assert {finding.level for finding in findings if "disk" not in finding.what} == {"ok"}
     assert "1 worker is alive" in [finding.what for finding in findings]
 
 
@@ -74,3 +89,115 @@ async def test_without_anything_it_still_says_where_to_begin(tmp_path: Path, mon
     findings = await checkup(tmp_path, None)
     assert levels(findings) == ["failure", "failure"]
     assert all("daybook up" in finding.remedy for finding in findings)
+
+
+def refused(
+    shop: World, connection: str, cause: str, count: int, *, ago: timedelta = timedelta(0), **more: Any
+) -> Tally:
+    at = datetime.now(UTC) - ago
+    return Tally(
+        account_id=shop.account_id, connection_id=shop.connections[connection], minute=at.replace(second=0, microsecond=0),
+        cause=cause, count=count, skew_s=more.get("skew_s"), hint=more.get("hint"), last_at=at,
+    )  # fmt: skip
+
+
+async def test_R6_each_connection_that_refused_has_a_line_with_cause_and_remedy(shop: World, database: str) -> None:
+    rows = [
+        refused(shop, "stripe", "wrong_signature", 1200),
+        refused(shop, "stripe", "malformed_header", 3),
+        refused(shop, "shopify", "previous_secret", 1),
+        refused(shop, "standard", "stale", 9, skew_s=4000),
+        refused(shop, "woocommerce", "other_connection", 2, hint="second"),
+        refused(shop, "woocommerce", "missing_header", 50, ago=timedelta(hours=2)),
+    ]
+    await refusals.record(shop.ctx.pool, rows, [(datetime.now(UTC), 7)], [])
+    found = await postgres_findings(Settings(database_url=database))
+    told = {finding.what: finding for finding in found if "the last hour" in finding.what}
+    assert {finding.level for finding in told.values()} == {"warning"}
+    assert sorted(told) == [
+        "7 came to addresses of no connection in the last hour",
+        "Connection shopify refused 1 in the last hour: 1 previous secret",
+        "Connection standard refused 9 in the last hour: 9 clock off by 1 h (old)",
+        "Connection stripe refused 1,203 in the last hour: 1,200 wrong secret, 3 signature header malformed",
+        "Connection woocommerce refused 2 in the last hour: 2 secret of second",
+    ]
+    stripe = next(finding for what, finding in told.items() if "stripe" in what)
+    assert "daybook connection rotate stripe --secret-env VARIABLE" in stripe.remedy
+    assert "NTP" in next(finding.remedy for what, finding in told.items() if "standard" in what)
+    assert "secret of second" in next(finding.remedy for what, finding in told.items() if "woocommerce" in what)
+    assert all(finding.remedy for finding in told.values())
+
+
+async def test_a_valkey_that_was_there_and_is_gone_is_a_failure(tmp_path: Path, servers_folder: Path) -> None:
+    sockets = servers_folder / "gone"
+    sockets.mkdir()
+    server = Valkey(tmp_path / "valkey", sockets=sockets, password="test-only", log=tmp_path / "valkey.log")
+    await server.start()
+    try:
+        assert levels(await valkey_findings(Settings(redis_url=server.url()))) == ["ok"] * 3
+    finally:
+        await server.stop(hurry=True)
+    [finding] = await valkey_findings(Settings(redis_url=server.url()))
+    assert finding.level == "failure"
+    assert "Valkey cannot be reached" in finding.what
+    assert "REDIS_URL" in finding.remedy
+
+
+async def test_a_real_valkey_with_the_wrong_eviction_policy_is_a_warning(redis_url: str) -> None:
+    with Redis.from_url(redis_url) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        try:
+            found = await valkey_findings(Settings(redis_url=redis_url))
+        finally:
+            client.config_set("maxmemory-policy", "noeviction")
+    [finding] = [one for one in found if one.level != "ok"]
+    assert "maxmemory-policy allkeys-lru" in finding.what
+    assert finding.remedy == "Set maxmemory-policy noeviction."
+
+
+@pytest.mark.parametrize(("free", "level"), [(500, "ok"), (60, "warning"), (20, "failure"), (0, "failure")])
+def test_a_disk_that_is_nearly_full_is_seen(
+    free: int, level: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = SimpleNamespace(total=1000 * 1024**2, used=0, free=free * 1024**2)
+    monkeypatch.setattr(checks.shutil, "disk_usage", lambda _path: usage)
+    [finding] = disk_findings("the data directory", tmp_path)
+    assert finding.level == level
+    assert "disk of the data directory" in finding.what
+    assert level == "ok" or str(tmp_path) in finding.remedy
+
+
+async def test_the_disks_of_the_data_directory_and_of_postgres_are_both_looked_at(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database)
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    usage = SimpleNamespace(total=1024**3, used=0, free=1024**2)
+    monkeypatch.setattr(checks.shutil, "disk_usage", lambda _path: usage)
+    found = [finding for finding in await checkup(tmp_path, "http://127.0.0.1:9") if "disk" in finding.what]
+    assert levels(found) == ["failure", "failure"]
+    assert "the data directory" in found[0].what
+    assert "PostgreSQL" in found[1].what
+    monkeypatch.undo()
+    assert disk_findings("nothing", tmp_path / "not there") == []
+
+
+@pytest.mark.parametrize(("off_s", "level"), [(0, "ok"), (20, "warning"), (-500, "failure")])
+async def test_a_clock_that_is_off_is_seen(
+    off_s: float, level: str, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = time.time
+    monkeypatch.setattr(checks.time, "time", lambda: honest() + off_s)
+    found = await postgres_findings(Settings(database_url=database))
+    [finding] = [one for one in found if "clock" in one.what]
+    assert finding.level == level
+    assert level == "ok" or "NTP" in finding.remedy
+
+
+async def test_a_worker_that_fell_silent_is_absent(shop: World, database: str) -> None:
+    await workers.beat(shop.ctx.pool, "worker", "host", 1, {})
+    await shop.ctx.pool.execute("UPDATE workers SET seen_at = now() - interval '4 minutes'")
+    found = {finding.what: finding for finding in await postgres_findings(Settings(database_url=database))}
+    absent = found["No worker is alive; the last was heard of 4 min ago"]
+    assert absent.level == "failure"
+    assert "daybook work" in absent.remedy

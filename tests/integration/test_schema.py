@@ -9,7 +9,7 @@ from tests.world import World
 from worker.store import migrate
 from worker.store.statements import nouns, statements
 
-GLOBAL = {"accounts", "connection_directory", "token_directory", "workers", "migrations"}
+GLOBAL = {"accounts", "connection_directory", "token_directory", "workers", "migrations", "unknown_refusals"}
 STATEMENTS = [(noun, name) for noun in nouns() for name in statements(noun)]
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 
 from tests.screens.conftest import Desk, shown
 from worker.ids import new_id
 from worker.screens.assets import assets
-from worker.store import tokens, workers
+from worker.store import refusals, tokens, workers
+from worker.store.refusals import Tally
 
 
 async def test_the_figures_are_those_of_the_inbox(desk: Desk) -> None:
@@ -193,3 +195,29 @@ async def test_without_a_database_a_person_gets_a_page_and_no_traceback(desk: De
     async with desk.client.get("/") as answer:
         assert answer.status == 503
         assert "The database does not answer" in await answer.text()
+
+
+async def test_R6_D2_a_connection_says_what_it_refused_and_why_in_words(desk: Desk) -> None:
+    at = datetime.now(UTC)
+    rows = [
+        Tally(
+            account_id=desk.shop.account_id, connection_id=desk.shop.connections[name], cause=cause, count=count,
+            minute=(at - ago).replace(second=0, microsecond=0), skew_s=skew, hint=None, last_at=at - ago,
+        )
+        for name, cause, count, skew, ago in (
+            ("stripe", "wrong_signature", 1200, None, timedelta(0)),
+            ("stripe", "missing_header", 34, None, timedelta(0)),
+            ("shopify", "wrong_signature", 7, None, timedelta(hours=2)),
+            ("standard", "stale", 5, 700, timedelta(0)),
+        )
+    ]  # fmt: skip
+    await refusals.record(desk.shop.ctx.pool, rows, [], [])
+    await desk.sign_in()
+    page = await desk.page()
+    assert "Nothing has arrived yet" in page
+    found = dict(re.findall(r'<tr data-key="(\w+)">(.*?)</tr>', page, re.DOTALL))
+    assert '<span class="badge is-refused">1,234 refused</span><small>wrong secret</small>' in found["stripe"]
+    assert "clock off by 11 min (old)" in found["standard"]
+    assert "refused</span>" not in found["shopify"]
+    day = dict(re.findall(r'<tr data-key="(\w+)">(.*?)</tr>', await desk.page("/?range=24h"), re.DOTALL))
+    assert "7 refused" in day["shopify"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from worker.api import connections, contacts, events, orders, tokens
+from worker.api import connections, contacts, events, orders, quarantine, tokens
 from worker.api.middleware import problems
 from worker.api.openapi import add_document
 from worker.api.operation import Operation
@@ -14,6 +14,7 @@ OPERATIONS: list[Operation] = [
     *contacts.OPERATIONS,
     *events.OPERATIONS,
     *connections.OPERATIONS,
+    *quarantine.OPERATIONS,
     *tokens.OPERATIONS,
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,15 +17,22 @@ from redis.exceptions import RedisError
 
 from worker.config import Settings
 from worker.errors import UserError
+from worker.refusals import cause_words, remedy
 from worker.screens import words
-from worker.store import checks, health
-from worker.store.db import connect
+from worker.store import checks, health, refusals
+from worker.store.db import Pooled, connect
 from worker.store.health import Health
 from worker.store.migrate import pending
+from worker.store.refusals import Counted
 
 FRESH = timedelta(seconds=15)
 LATE = timedelta(seconds=30)
 CLOCK_WARNING_S, CLOCK_FAILURE_S = 2, 60
+REFUSALS_WITHIN = timedelta(hours=1)
+DISK_WARNING, DISK_FAILURE = 0.10, 0.03
+"""Shares of a disk that are free."""
+DISK_ENOUGH = 20 * 1024**3
+"""Bytes free that are enough, whatever their share."""
 _TIMEOUT_S = 5
 
 
@@ -63,6 +71,7 @@ async def checkup(data: Path | None, url: str | None) -> list[Finding]:
         settings = complete(data, redis=False, key=False)
     except UserError as error:
         return [*findings, failure(error.message, error.remedy)]
+    findings += disk_findings("the data directory", settings.data.expanduser().absolute())
     return findings + await postgres_findings(settings) + await valkey_findings(settings)
 
 
@@ -93,6 +102,9 @@ async def postgres_findings(settings: Settings) -> list[Finding]:
             version = connection.get_server_version()
             found = None if missing else await health.read(connection, fresh=FRESH, late=LATE)
             broken = {} if missing else await checks.broken_in(connection)
+            refused = [] if missing else await refusals.counted_everywhere(connection, REFUSALS_WITHIN)
+            unknown = 0 if missing else await refusals.counted_unknown(connection, REFUSALS_WITHIN)
+            folder = await _folder(connection)
             clock = (await connection.fetchval("SELECT clock_timestamp()")).timestamp()
         finally:
             await connection.close()
@@ -104,10 +116,12 @@ async def postgres_findings(settings: Settings) -> list[Finding]:
             )
         ]
     findings = [ok(f"PostgreSQL {version.major}.{version.micro} answers"), _clock(time.time() - clock)]
+    if folder:
+        findings += disk_findings("PostgreSQL", folder)
     if missing:
         return [*findings, failure(f"The schema lacks {', '.join(missing)}", "Run `daybook migrate`.")]
     findings += [ok("The schema is up to date"), *(work_findings(found) if found else ())]
-    return findings + broken_findings(broken)
+    return findings + broken_findings(broken) + refusal_findings(refused, unknown)
 
 
 def broken_findings(broken: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Finding]:
@@ -120,6 +134,49 @@ def broken_findings(broken: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[F
         )
         for name, rows in broken.items()
     ]
+
+
+async def _folder(connection: Pooled) -> Path | None:
+    """Where PostgreSQL keeps its data on its own machine, if it says so."""
+    try:
+        return Path(await connection.fetchval("SHOW data_directory"))
+    except asyncpg.PostgresError:
+        return None
+
+
+def disk_findings(what: str, path: Path) -> list[Finding]:
+    """Whether there is room where something is kept; nothing is said of a place that is not there yet."""
+    try:
+        usage = shutil.disk_usage(path)
+    except OSError:
+        return []
+    share = usage.free / usage.total if usage.total else 0.0
+    text = f"The disk of {what} has {usage.free / 1024**3:,.1f} GiB free ({share:.0%})"
+    remedy = f"Make room on the disk of {path}, or move it: once it is full no delivery can be stored, and all get 503."
+    if share >= DISK_WARNING or usage.free >= DISK_ENOUGH:
+        return [ok(text)]
+    return [failure(text, remedy) if share < DISK_FAILURE else warning(text, remedy)]
+
+
+def refusal_findings(refused: Sequence[Counted], unknown: int) -> list[Finding]:
+    """What was refused in the last hour, a line for each connection, with its most frequent cause."""
+    findings = []
+    by_name: dict[str, list[Counted]] = {}
+    for one in refused:
+        by_name.setdefault(one.name, []).append(one)
+    for name, causes in by_name.items():
+        told = ", ".join(f"{one.count:,} {cause_words(one.cause, one.skew_s, one.hint)}" for one in causes)
+        total = sum(one.count for one in causes)
+        findings.append(
+            warning(
+                f"Connection {name} refused {total:,} in the last hour: {told}",
+                remedy(causes[0].cause, name, causes[0].hint),
+            )
+        )
+    if unknown:
+        text = f"{unknown:,} came to addresses of no connection in the last hour"
+        findings.append(warning(text, remedy("unknown_connection", "")))
+    return findings or [ok("No delivery was refused in the last hour")]
 
 
 def work_findings(found: Health) -> list[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import islice
 
 import msgspec
 import structlog
@@ -28,6 +29,8 @@ class Door(msgspec.Struct, frozen=True):
     provider: str
     adapter: Adapter
     source: Source
+    former: tuple[bytes, ...] = ()
+    """Secrets that are not valid any more: they let nobody in, they explain refusals."""
 
 
 class Directory:
@@ -45,9 +48,21 @@ class Directory:
         door = self._doors.get(name)
         if door is None and time.monotonic() - self._asked > UNKNOWN_REFRESH_S:
             async with self._lock:
-                await self.refresh()
+                if time.monotonic() - self._asked > UNKNOWN_REFRESH_S:  # whoever held the lock has just asked
+                    await self.refresh()
             door = self._doors.get(name)
         return door
+
+    def siblings(self, door: Door, limit: int) -> list[Door]:
+        """Other connections of the same account and provider."""
+        found = (
+            other
+            for other in self._doors.values()
+            if other.account_id == door.account_id
+            and other.provider == door.provider
+            and other.connection_id != door.connection_id
+        )
+        return list(islice(found, limit))
 
     async def refresh(self) -> None:
         """Read the connections again if any changed."""
@@ -64,7 +79,9 @@ class Directory:
                 continue
             secrets = tuple(secret.encode() for secret in self._vault.open(row.secrets))
             source = Source(row.name, secrets, row.settings)
-            doors[row.name] = Door(row.account_id, row.id, row.provider, adapter, source)
+            ended = self._vault.open(row.former_secrets) if row.former_secrets else ()
+            former = tuple(secret.encode() for secret in ended)
+            doors[row.name] = Door(row.account_id, row.id, row.provider, adapter, source, former)
         self._doors, self._state = doors, state
 
     async def keep_fresh(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import jinja2
 from aiohttp import web
 
+from worker.refusals import cause_words
 from worker.screens import overview, words
 from worker.screens.assets import asset, icon
 from worker.screens.session import Session, csrf_of
@@ -25,7 +26,13 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(asset=asset, icon=icon, heartbeat=overview.heartbeat, per_minute=overview.deliveries_per_minute)
+    made.globals.update(
+        asset=asset,
+        icon=icon,
+        heartbeat=overview.heartbeat,
+        per_minute=overview.deliveries_per_minute,
+        cause_words=cause_words,
+    )
     made.filters.update(
         count=words.count, ago=words.ago, age=words.age, until=words.until, clock=words.clock, reason=words.reason
     )

@@ -28,7 +28,7 @@ _SECRET_LENGTH, _SETTINGS_LENGTH = 1024, 16_384
 
 
 class ConnectionRow(msgspec.Struct, frozen=True, kw_only=True):
-    """`secrets` is sealed: `Vault.open` gives them, the newest first."""
+    """`secrets` is sealed: `Vault.open` gives them, the newest first. So are the former ones, which let nobody in."""
 
     account_id: str
     id: str
@@ -36,6 +36,7 @@ class ConnectionRow(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     settings: dict[str, Any]
     secrets: bytes
+    former_secrets: bytes | None
     version: int
     created_at: datetime
     updated_at: datetime
@@ -149,8 +150,14 @@ async def update(
         new_settings = held.settings if kept is None else kept
         if valid == opened and new_settings == held.settings:
             return held
-        sealed = held.secrets if valid == opened else vault.seal(valid)
-        row = await connection.fetchrow(_SQL["update_connection"], account_id, connection_id, new_settings, sealed)
+        sealed, former = held.secrets, held.former_secrets
+        if valid != opened:
+            before = (*opened, *(vault.open(held.former_secrets) if held.former_secrets else ()))
+            ended = [secret for secret in dict.fromkeys(before) if secret not in valid][:SECRETS_LIMIT]
+            sealed, former = vault.seal(valid), vault.seal(ended) if ended else None
+        row = await connection.fetchrow(
+            _SQL["update_connection"], account_id, connection_id, new_settings, sealed, former
+        )
     return _certain(row)
 
 

@@ -95,6 +95,10 @@ class ConnectionRow(msgspec.Struct, frozen=True):
     conflicts: int
     live: bool
     test: bool
+    refused: int = 0
+    cause: str | None = None
+    skew_s: int | None = None
+    hint: str | None = None
 
     @property
     def capped(self) -> bool:

@@ -74,10 +74,12 @@ SELECT at, lane, grouping(at, lane) AS level,
   FROM sample
  GROUP BY GROUPING SETS ((at), (lane), ())
 
--- connections: each source with its last delivery and what came since a time (the newest up to a limit)
+-- connections: each source with its last delivery, what came since a time (the newest up to a limit), and what was
+-- refused since then with the most frequent cause
 SELECT c.name, c.provider, last.received_at AS last_at, last.livemode AS last_livemode,
        coalesce(n.events, 0) AS events, n.first_at, coalesce(n.conflicts, 0) AS conflicts,
-       coalesce(n.live, false) AS live, coalesce(n.test, false) AS test
+       coalesce(n.live, false) AS live, coalesce(n.test, false) AS test,
+       coalesce(f.refused, 0)::bigint AS refused, f.cause, f.skew_s, f.hint
   FROM (SELECT * FROM connections WHERE account_id = $1 ORDER BY name LIMIT $3) AS c
   LEFT JOIN LATERAL (
        SELECT e.received_at, e.livemode FROM events e
@@ -91,6 +93,16 @@ SELECT c.name, c.provider, last.received_at AS last_at, last.livemode AS last_li
                 WHERE e.account_id = $1 AND e.connection_id = c.id AND e.received_at >= $2
                 ORDER BY e.received_at DESC
                 LIMIT $4) AS r) AS n ON true
+  LEFT JOIN LATERAL (
+       SELECT sum(m.count) OVER () AS refused, m.cause, m.skew_s, m.hint
+         FROM (SELECT r.cause, sum(r.count) AS count,
+                      (array_agg(r.skew_s ORDER BY r.minute DESC) FILTER (WHERE r.skew_s IS NOT NULL))[1] AS skew_s,
+                      (array_agg(r.hint ORDER BY r.minute DESC) FILTER (WHERE r.hint IS NOT NULL))[1] AS hint
+                 FROM refusals r
+                WHERE r.account_id = $1 AND r.connection_id = c.id AND r.minute >= date_trunc('minute', $2::timestamptz)
+                GROUP BY r.cause) AS m
+        ORDER BY m.count DESC, m.cause
+        LIMIT 1) AS f ON true
  ORDER BY c.name
 
 -- workers: the processes that apply events, those that were heard of lately
