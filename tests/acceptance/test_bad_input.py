@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.acceptance.raw import BODY_LIMIT, Receiver, problem_of, receiver, request, signed, status_of
 
-GROWTH_BYTES = 48 * 1024**2
+GROWTH_BYTES = 16 * 1024**2
 """How much the process may have grown after everything that one test throws at it."""
 GOOD = b'{"id": "evt_good", "type": "charge.succeeded"}'
 CHUNKED = b"Transfer-Encoding: chunked\r\n"

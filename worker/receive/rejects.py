@@ -75,10 +75,7 @@ class Rejects:
         self._unknown: dict[datetime, int] = {}
         self._kept: dict[str, tuple[Door, deque[_Kept]]] = {}
         self._sizes: dict[str, int] = {}
-
-    @property
-    def waiting_bytes(self) -> int:
-        return sum(self._sizes.values())
+        self.waiting_bytes = 0
 
     def unknown(self) -> None:
         """A delivery to an address that does not exist."""
@@ -113,10 +110,13 @@ class Rejects:
             return
         _, queue = self._kept.setdefault(id_, (door, deque()))
         while queue and (len(queue) >= refusals.QUARANTINE_LIMIT or self._sizes[id_] + size > CONNECTION_BYTES):
-            self._sizes[id_] -= queue.popleft().size
+            gone = queue.popleft().size
+            self._sizes[id_] -= gone
+            self.waiting_bytes -= gone
         if self.waiting_bytes + size <= ALL_BYTES:
             queue.append(kept)
             self._sizes[id_] = self._sizes.get(id_, 0) + size
+            self.waiting_bytes += size
 
     async def keep_writing(self) -> None:
         """Flush for ever, at most once a second."""
@@ -142,7 +142,7 @@ class Rejects:
         await self._diagnose()
         counts, self._counts = self._counts, {}
         unknown, self._unknown = self._unknown, {}
-        kept, self._kept, self._sizes = self._kept, {}, {}
+        kept, self._kept, self._sizes, self.waiting_bytes = self._kept, {}, {}, 0
         tallies = [
             Tally(
                 account_id=account_id, connection_id=connection_id, minute=minute, cause=trace, count=one.count,
@@ -156,7 +156,7 @@ class Rejects:
         held = [row for id_, (door, one) in zip(ids, waiting, strict=True) if (row := _held(id_, door, one))]
         try:
             await refusals.record(self._pool, tallies, sorted(unknown.items()), held)
-        except Exception:
+        except (Exception, asyncio.CancelledError):
             self._put_back(counts, unknown)
             raise
         for tally in tallies:
