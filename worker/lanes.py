@@ -49,6 +49,14 @@ def queue_name(lane: Lane) -> str:
     return f"daybook:{lane}"
 
 
+async def ended(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks until they have ended: a library that times out at the same moment swallows a cancellation."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=0.2)
+
+
 def _encode(value: dict[str, Any]) -> bytes:
     return msgspec.json.encode(value, enc_hook=_describe)
 
@@ -144,8 +152,7 @@ class Lanes:
 
     async def close(self) -> None:
         if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended(self._task)
         await self.flush()
         await self._redis.connection_pool.disconnect()
 
