@@ -12,7 +12,7 @@ JOBS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check fmt lock clean
+.PHONY: help up test chaos check fmt lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,11 @@ up: $(STAMP) ## run Daybook with its own PostgreSQL and Valkey (PORT and DAYBOOK
 
 test: $(STAMP) ## run all tests (make test ARGS="-k name" for some of them)
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+chaos: $(STAMP) ## the fault tests at length: more rounds, more sales (CHAOS_SEED repeats a run)
+	@seed=$${CHAOS_SEED:-$$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}; echo "CHAOS_SEED=$$seed"; \
+		CHAOS_SEED=$$seed CHAOS_ROUNDS=$${CHAOS_ROUNDS:-3} CHAOS_SALES=$${CHAOS_SALES:-600} \
+		$(BIN)/python -m pytest -n $(JOBS) tests/chaos $(ARGS)
 
 check: $(STAMP) ## lint, formatting, strict types, import directions
 	$(BIN)/ruff check .

@@ -42,12 +42,21 @@ IDS_A_JOB = 200
 PENDING_LIMIT = 50_000
 """Signals kept in memory while Redis is away. What is beyond it is dropped here and found by the sweep."""
 LINGER_S = 0.002
-STOP_TRIES = 5
+CLOSE_S = 6
+"""How long arq may take to put a worker away while Redis does not answer."""
 Apply = Callable[[str, Sequence[str]], Awaitable[None]]
 
 
 def queue_name(lane: Lane) -> str:
     return f"daybook:{lane}"
+
+
+async def ended(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks until they have ended: a library that times out at the same moment swallows a cancellation."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=0.2)
 
 
 def _encode(value: dict[str, Any]) -> bytes:
@@ -145,8 +154,7 @@ class Lanes:
 
     async def close(self) -> None:
         if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended(self._task)
         await self.flush()
         await self._redis.connection_pool.disconnect()
 
@@ -174,15 +182,10 @@ class Runner:
         jobs = [task for worker in self._workers.values() for task in worker.tasks.values()]
         if jobs:  # arq's own book-keeping of a job comes after its body
             await asyncio.wait(jobs, timeout=self._drain_s)
-        for _ in range(STOP_TRIES):  # a cancellation that meets a reconnection at the wrong moment can get lost
-            for worker in self._workers.values():
-                if worker.main_task:
-                    worker.main_task.cancel()
-            _, left = await asyncio.wait(self._loops, timeout=1) if self._loops else (set(), set())
-            if not left:
-                return
-        for loop in self._loops:
-            loop.cancel()
+        await ended(*(worker.main_task for worker in self._workers.values() if worker.main_task))
+        if self._loops:
+            await asyncio.wait(self._loops, timeout=CLOSE_S)
+            await ended(*self._loops)
 
     async def _keep_running(self, lane: Lane) -> None:
         pause = 0.1

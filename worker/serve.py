@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import time
@@ -18,7 +19,7 @@ from worker.config import Settings
 from worker.context import CONTEXT, Context
 from worker.errors import UserError
 from worker.health import healthz, readyz
-from worker.lanes import Lanes
+from worker.lanes import Lanes, ended
 from worker.logs import configure
 from worker.receive.directory import Directory
 from worker.receive.door import Receiver
@@ -33,6 +34,8 @@ log = structlog.get_logger("serve")
 
 POOL_SIZE = 10
 REJECTS: web.AppKey[Rejects] = web.AppKey("rejects", Rejects)
+LEAVE_MARGIN_S = 2.0
+"""What a process takes at most, beyond the drain time, to end after SIGTERM."""
 
 
 async def open_context(
@@ -78,9 +81,7 @@ def make_app(ctx: Context) -> web.Application:
         fresh = asyncio.create_task(directory.keep_fresh(), name="connections")
         writing = asyncio.create_task(rejects.keep_writing(), name="refusals")
         yield
-        for task in (fresh, writing):
-            task.cancel()
-        await asyncio.gather(fresh, writing, return_exceptions=True)
+        await ended(fresh, writing)
         await inbox.drain()  # after the last request: until here each of them may still be waiting for its commit
         await rejects.close()
 
@@ -132,9 +133,21 @@ async def _main(settings: Settings) -> None:
         log.info("receiver_ready", address=site.name)
         await stop_signal()
         log.info("receiver_draining")
+        leave_within(settings.drain_s + LEAVE_MARGIN_S)
     finally:
         await runner.cleanup()
         await close_context(ctx)
+
+
+def leave_within(seconds: float) -> None:
+    """End the process after this time, whatever still waits for a server that does not answer. Safe: what was
+    acknowledged is committed, and what was not is sent again."""
+
+    def leave() -> None:
+        log.warning("drain_cut_short", seconds=seconds)
+        os._exit(0)
+
+    asyncio.get_running_loop().call_later(seconds, leave)
 
 
 async def stop_signal() -> None:

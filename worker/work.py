@@ -17,9 +17,9 @@ from worker.config import Settings
 from worker.context import CONTEXT, Context
 from worker.health import healthz, readyz
 from worker.ids import new_id
-from worker.lanes import Runner
+from worker.lanes import Runner, ended
 from worker.logs import configure
-from worker.serve import close_context, open_context, required, stop_signal
+from worker.serve import LEAVE_MARGIN_S, close_context, leave_within, open_context, required, stop_signal
 from worker.store import workers
 from worker.upkeep import forget, overdue, sweep
 
@@ -50,6 +50,7 @@ async def _main(settings: Settings, metrics_port: int | None) -> None:
         log.info("worker_ready", worker=worker.name)
         await stop_signal()
         log.info("worker_draining", worker=worker.name)
+        leave_within(settings.drain_s + LEAVE_MARGIN_S)
     finally:
         await worker.stop()
         if metrics:
@@ -72,23 +73,24 @@ class Worker:
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._lanes: asyncio.Task[None] | None = None
+        self._heartbeat: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         await self._beat()
         self._tasks = [
             asyncio.create_task(self._every(self._tick(tick), period), name=tick.__module__) for tick, period in TICKS
         ]
-        self._tasks.append(asyncio.create_task(self._every(self._beat, BEAT_S), name="heartbeat"))
+        self._heartbeat = asyncio.create_task(self._every(self._beat, BEAT_S), name="heartbeat")
         self._lanes = asyncio.create_task(self._runner.run(), name="lanes")
 
     async def stop(self) -> None:
         """Take no more, let running batches end, then leave."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
         await self._runner.stop()
         if self._lanes:
             await asyncio.gather(self._lanes, return_exceptions=True)
+        if self._heartbeat:  # until here: a worker that is silent while it drains would be taken for dead
+            await ended(self._heartbeat)
         try:
             await workers.leave(self._ctx.pool, self.name)
         except Exception as error:  # noqa: BLE001  (the heartbeat ages; nobody relies on the farewell)

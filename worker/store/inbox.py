@@ -177,12 +177,24 @@ async def retry(pool: Pool, account_id: str, event_id: str, reason: str, limit: 
     """Count a failed try: the event is tried again later, or dead after `limit` tries. Its new state and tries, or
     None if it was settled meanwhile."""
     async with transaction(pool) as connection:
-        tried: int | None = await connection.fetchval(_SQL["hold_event"], account_id, event_id)
-        if tried is None:
-            return None
-        pause = None if tried + 1 >= limit else timedelta(seconds=delay_s(tried + 1, event_id))
-        await connection.execute(_SQL["retry_event"], account_id, event_id, reason, pause)
+        return await count_try(connection, account_id, event_id, reason, limit)
+
+
+async def count_try(
+    connection: Pooled, account_id: str, event_id: str, reason: str, limit: int
+) -> tuple[str, int] | None:
+    """As `retry`, within a transaction."""
+    tried: int | None = await connection.fetchval(_SQL["hold_event"], account_id, event_id)
+    if tried is None:
+        return None
+    pause = None if tried + 1 >= limit else timedelta(seconds=delay_s(tried + 1, event_id))
+    await connection.execute(_SQL["retry_event"], account_id, event_id, reason, pause)
     return ("dead" if pause is None else "retrying", tried + 1)
+
+
+async def forget_batches(connection: Pooled, older_than: timedelta) -> None:
+    """Drop the rows of batches that ended long ago without saying so."""
+    await connection.execute(_SQL["forget_batches"], older_than)
 
 
 async def orphaned(connection: Pooled, older_than: timedelta) -> list[asyncpg.Record]:

@@ -81,7 +81,11 @@ UPDATE event_states s SET next_attempt_at = now() + $3::interval
   FROM (SELECT account_id, event_id FROM unnest($1::uuid[], $2::uuid[]) AS u (account_id, event_id) ORDER BY 1, 2) g
  WHERE s.account_id = g.account_id AND s.event_id = g.event_id AND s.next_attempt_at IS NOT NULL
 
--- orphaned_batches: batches of workers that are gone, or that have run for far too long
+-- forget_batches: batches that are far older than any can run, of workers that live
+DELETE FROM batches b USING workers w
+ WHERE w.name = b.worker AND b.started_at < now() - $1::interval
+
+-- orphaned_batches: batches of workers that are gone
 SELECT b.account_id, b.id, b.event_ids, b.worker
   FROM batches b LEFT JOIN workers w ON w.name = b.worker
  WHERE (w.seen_at IS NULL OR w.seen_at < now() - $1::interval) AND b.started_at < now() - $1::interval

@@ -20,11 +20,15 @@ LIMIT = 2000
 AGAIN_AFTER = timedelta(seconds=10)
 """How long a repeated signal may take before it is repeated again."""
 DEAD_WORKER_AFTER = timedelta(seconds=15)
+FORGOTTEN_AFTER = timedelta(minutes=5)
+"""No batch runs for so long (arq ends it after two minutes): its row outlived it, since PostgreSQL was away when it
+ended, and its worker lives."""
 _LOCK = 0x73776565
 
 
 async def tick(ctx: Context) -> int:
     """One sweep; how many events were signalled again."""
+    await _take_up_orphans(ctx)  # first: what killed a worker is then signalled alone
     async with transaction(ctx.pool) as connection:
         if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK):
             return 0
@@ -35,19 +39,20 @@ async def tick(ctx: Context) -> int:
         ctx.lanes.signal(event.lane, event.account_id, [event.event_id], alone=event.tried)
     if due:
         log.warning("events_signalled_again", events=len(due))
-    await _take_up_orphans(ctx)
     return len(due)
 
 
 async def _take_up_orphans(ctx: Context) -> None:
-    """Batches of workers that died: each event has had a try, and is applied alone from now on."""
+    """Batches of workers that died: each event has had a try, and is applied alone from now on. The tries are counted
+    by the commit that forgets the batch: the event that killed that worker may kill this one at any moment."""
     async with transaction(ctx.pool) as connection:
         orphans = await inbox.orphaned(connection, DEAD_WORKER_AFTER)
+        for event_id, account_id in sorted((event, row["account_id"]) for row in orphans for event in row["event_ids"]):
+            await inbox.count_try(
+                connection, account_id, event_id, "the worker died while applying it", ctx.settings.max_attempts
+            )
         for batch in orphans:
             await inbox.close_batch(connection, batch["account_id"], batch["id"])
+        await inbox.forget_batches(connection, FORGOTTEN_AFTER)
     for batch in orphans:
         log.warning("batch_left_behind", worker=batch["worker"], events=len(batch["event_ids"]))
-        for event_id in batch["event_ids"]:
-            await inbox.retry(
-                ctx.pool, batch["account_id"], event_id, "the worker died while applying it", ctx.settings.max_attempts
-            )

@@ -1,0 +1,44 @@
+"""Batches that their worker left behind (I1, Q4)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.world import World
+from worker.ids import new_id
+from worker.store import inbox, workers
+from worker.upkeep import sweep
+
+
+async def _left_behind(shop: World, worker: str, age: str) -> str:
+    [stored] = await shop.store([shop.event("stripe", {"id": "evt_1", "type": "x"})])
+    await inbox.open_batch(shop.ctx.pool, shop.account_id, new_id(), worker, [stored.id])
+    await shop.ctx.pool.execute(f"UPDATE batches SET started_at = now() - interval '{age}'")
+    return stored.id
+
+
+async def test_I1_a_sweep_that_dies_while_counting_keeps_the_batch_for_the_next(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _left_behind(shop, "gone", "1 minute")
+    count = inbox.count_try
+
+    async def die(*_arguments: object) -> None:
+        raise ConnectionError("the sweeper died too")
+
+    monkeypatch.setattr(inbox, "count_try", die)
+    with pytest.raises(ConnectionError):
+        await sweep.tick(shop.ctx)
+    assert len(await shop.rows("SELECT id FROM batches")) == 1
+    monkeypatch.setattr(inbox, "count_try", count)
+    await sweep.tick(shop.ctx)
+    assert await shop.rows("SELECT id FROM batches") == []
+    assert await shop.rows("SELECT state, attempts FROM event_states") == [{"state": "retrying", "attempts": 1}]
+
+
+async def test_I1_a_batch_whose_end_postgres_missed_goes_though_its_worker_lives(shop: World) -> None:
+    await workers.beat(shop.ctx.pool, "alive", "host", 1, {})
+    await _left_behind(shop, "alive", "6 minutes")
+    await sweep.tick(shop.ctx)
+    assert await shop.rows("SELECT id FROM batches") == []
+    assert await shop.rows("SELECT attempts FROM event_states") == [{"attempts": 0}]
