@@ -174,6 +174,13 @@ class Runner:
         self._loops = [asyncio.create_task(self._keep_running(lane), name=f"lane-{lane}") for lane in Lane]
         await asyncio.gather(*self._loops)
 
+    def polling(self, lane: Lane) -> asyncio.Task[None]:
+        """The task in which arq polls the lane now; it ends, and another begins, when Redis interrupts it."""
+        task = self._workers[lane].main_task
+        if task is None:
+            raise RuntimeError(f"the lane {lane} has not begun")
+        return task
+
     async def stop(self) -> None:
         """Take no more jobs, let the running ones end (up to the drain time), then return."""
         self._stopping.set()
@@ -200,7 +207,7 @@ class Runner:
             except Exception as error:  # noqa: BLE001  (arq ends on whatever Redis does to it)
                 log.warning("lane_interrupted", lane=lane, error=type(error).__name__, message=str(error)[:200])
             finally:
-                await _close(worker)
+                await put_away(worker)
             if not self._stopping.is_set():
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
@@ -239,9 +246,14 @@ class Runner:
         )
 
 
-async def _close(worker: Worker) -> None:
+async def put_away(worker: Worker) -> None:
+    """Put a worker away. Jobs that its end cut short raise their cancellation here: it is theirs, not ours."""
     try:
         async with asyncio.timeout(5):
             await worker.close()
-    except Exception as error:  # noqa: BLE001
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+    except Exception as error:  # noqa: BLE001  (whatever keeps arq from ending, the lane must go on)
         log.warning("lane_not_closed", error=type(error).__name__)

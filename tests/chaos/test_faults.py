@@ -141,5 +141,5 @@ async def test_I1_a_connection_cut_inside_an_enqueue_loses_nothing(
 
 @asynccontextmanager
 async def cutting(sockets: Path, chance: random.Random) -> AsyncIterator[Path]:
-    async with cutter(sockets / "cut.sock", sockets / "valkey.sock", lambda: chance.randrange(200, 6000)) as path:
+    async with cutter(sockets / "cut.sock", sockets / "valkey.sock", lambda: chance.randrange(200, 60_000)) as path:
         yield path

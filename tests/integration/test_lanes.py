@@ -8,13 +8,15 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
+from arq.worker import Worker
 from redis.asyncio import Redis
 from tenacity import AsyncRetrying, stop_after_delay, wait_fixed
 
 from schemas.provider import Lane
-from worker.lanes import IDS_A_JOB, PENDING_LIMIT, Lanes, Runner, queue_name
+from worker.lanes import IDS_A_JOB, PENDING_LIMIT, Lanes, Runner, put_away, queue_name
 from worker.local.valkey import Valkey
 
 
@@ -197,6 +199,41 @@ async def test_the_worker_and_the_signaller_outlive_a_valkey_that_dies_and_comes
         await server.stop(hurry=True)
     assert "before" in taken.ids
     assert "after" in taken.ids
+
+
+async def test_a_lane_goes_on_after_a_valkey_that_died_while_its_jobs_were_running(
+    sockets: Path, tmp_path: Path
+) -> None:
+    server = Valkey(tmp_path / "dying", sockets=sockets, password="test-only", log=tmp_path / "valkey.log")
+    await server.start()
+    taken, lanes = Taken(), Lanes(server.url())
+    lanes.start()
+    try:
+        async with running(server.url(), taken) as runner:
+            taken.gate.clear()
+            lanes.signal("orders", "a", ["cut"])
+            await taken.begun.wait()
+            interrupted = runner.polling(Lane.ORDERS)
+            await server.stop(hurry=True)
+            await asyncio.wait({interrupted}, timeout=20)  # arq ends, and cuts its running jobs
+            taken.gate.set()
+            await server.start()
+            async for attempt in AsyncRetrying(stop=stop_after_delay(20), wait=wait_fixed(0.2), reraise=True):
+                with attempt:
+                    lanes.signal("orders", "a", ["after"])
+                    await lanes.flush()
+                    assert "after" in taken.ids
+    finally:
+        await lanes.close()
+        await server.stop(hurry=True)
+
+
+async def test_jobs_that_arqs_own_end_cut_short_do_not_end_their_lane() -> None:
+    class Cut:
+        async def close(self) -> None:
+            raise asyncio.CancelledError  # what gathering its cancelled jobs raises
+
+    await put_away(cast("Worker", Cut()))
 
 
 async def test_signals_kept_while_valkey_is_away_are_bounded(redis_url: str) -> None:
