@@ -14,6 +14,7 @@ from tests.world import World
 from worker.apply import batch as applying
 from worker.errors import Transient
 from worker.store import inbox
+from worker.store.db import transaction
 from worker.upkeep import overdue, sweep
 
 
@@ -262,6 +263,16 @@ async def test_the_sweep_signals_again_what_was_lost_and_only_that(shop: World) 
     assert shop.ctx.lanes.signalled == [lost.id]
     assert await sweep.tick(shop.ctx) == 0, "a signal just sent is given time"
     assert fresh.id not in shop.ctx.lanes.signalled
+
+
+async def test_the_sweep_passes_over_what_is_being_applied_and_never_waits_for_it(shop: World) -> None:
+    stored = await shop.store([shop.event("stripe", checkout(n)) for n in (1, 2)])
+    await shop.ctx.pool.execute("UPDATE event_states SET next_attempt_at = now() - interval '1 s'")
+    async with transaction(shop.ctx.pool) as applying_one:
+        await inbox.load(applying_one, shop.account_id, [stored[0].id])
+        async with asyncio.timeout(5):
+            assert await sweep.tick(shop.ctx) == 1
+    assert shop.ctx.lanes.signalled == [stored[1].id]
 
 
 async def test_an_event_that_kills_its_worker_is_dead_after_eight_tries_and_its_neighbours_go_on(shop: World) -> None:

@@ -2,7 +2,8 @@
 SELECT key, contact_id FROM contact_keys WHERE account_id = $1 AND key = ANY ($2)
 
 -- lock_contacts: load contacts and hold them until the end of the transaction
-SELECT id, email, name, phone, anonymous, stated_at FROM contacts WHERE account_id = $1 AND id = ANY ($2) ORDER BY id FOR UPDATE
+SELECT id, email, name, phone, anonymous, stated_at FROM contacts WHERE account_id = $1 AND id = ANY ($2) ORDER BY id
+   FOR NO KEY UPDATE
 
 -- save_contacts: write contacts, new or changed
 INSERT INTO contacts (account_id, id, email, name, phone, anonymous, stated_at)

@@ -69,12 +69,14 @@ UPDATE event_states s SET dossier_id = g.target
   FROM unnest($2::uuid[], $3::uuid[]) AS g (source, target)
  WHERE s.account_id = $1 AND s.dossier_id = g.source
 
--- due_events: events whose signal was lost or whose next try has come, oldest first
+-- due_events: events whose signal was lost or whose next try has come, oldest first; what is being applied at this
+-- moment is passed over, and nothing is waited for
 SELECT s.account_id, s.event_id, s.lane, s.attempts
   FROM event_states s
  WHERE s.next_attempt_at <= now()
  ORDER BY s.next_attempt_at, s.event_id
  LIMIT $1
+   FOR UPDATE OF s SKIP LOCKED
 
 -- postpone_due: give the signals just sent time to be worked off before they are sent again
 UPDATE event_states s SET next_attempt_at = now() + $3::interval
