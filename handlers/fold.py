@@ -74,7 +74,7 @@ def waiting_for(dossier: Dossier, reading: Reading) -> str | None:
         return f"{_name(drafts[0])} is not final yet; it makes an order once it is"
     if any(fact.kind is Kind.CLAIM for fact in reading.facts):
         return f"the order {_name(reading.facts[0].key)} has not been seen yet"
-    named = _name(reading.keys[0]) if reading.keys else "this payment"
+    named = _name(min(reading.keys, key=lambda key: (":pi_" not in key, key))) if reading.keys else "this payment"
     return f"no checkout, invoice or order that claims {named} has been seen yet"
 
 

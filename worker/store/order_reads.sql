@@ -18,7 +18,7 @@ SELECT order_id, id, position, kind, mode, "of", value, sign, amount, label
 -- read_payments: the payments of orders, oldest first
 SELECT order_id, id, number, key, status, amount, currency, counted, fee, net, system, merchant, method, one_click,
        failure_code, failure_reason, comment, attempted_at, paid_at, refunded, dispute, flag
-  FROM payments WHERE account_id = $1 AND order_id = ANY ($2) ORDER BY order_id, attempted_at, id
+  FROM payments WHERE account_id = $1 AND order_id = ANY ($2) ORDER BY order_id, attempted_at, key
 
 -- merged_into: the order that another one was merged into
 SELECT into_order_id FROM order_merges WHERE account_id = $1 AND order_id = $2
