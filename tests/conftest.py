@@ -15,11 +15,17 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
 from redis import Redis
 
 from worker.local.postgres import Postgres
 from worker.local.valkey import Valkey
+
+# A law is not a matter of time: a busy machine must not fail one. Where CI is set the examples are the same each time, so
+# that a run says something about the change; elsewhere each run looks for new ones.
+hypothesis.settings.register_profile("daybook", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis.settings.load_profile("daybook")
 
 TEMPLATE = "daybook_template"
 IN_A_HURRY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}

@@ -80,22 +80,24 @@ async def test_two_starts_at_once_make_one_of_each(database: str, pool: Pool, da
 
 async def test_the_environment_wins_at_each_start(database: str, pool: Pool, data: DataDir) -> None:
     await bootstrap(settings(database), data)
-    made = await bootstrap(settings(database, stripe="whsec_a, whsec_b"), data)
+    made = await bootstrap(
+        settings(database, stripe="whsec_first_of_the_environment, whsec_second_of_the_environment"), data
+    )
     assert made.lines == ["Connection stripe: has the secret of the environment now"]
-    assert await secrets_of(pool, "stripe") == ("whsec_a", "whsec_b")
+    assert await secrets_of(pool, "stripe") == ("whsec_first_of_the_environment", "whsec_second_of_the_environment")
     assert "stripe" not in data.read_json(data.secrets)
-    assert "whsec_a" not in data.secrets.read_text()
+    assert "whsec_first_of_the_environment" not in data.secrets.read_text()
     assert (await bootstrap(settings(database), data)).lines == []
-    assert await secrets_of(pool, "stripe") == ("whsec_a", "whsec_b")
+    assert await secrets_of(pool, "stripe") == ("whsec_first_of_the_environment", "whsec_second_of_the_environment")
 
 
 async def test_a_receiver_without_a_data_directory_makes_what_the_environment_gives(database: str, pool: Pool) -> None:
     assert await bootstrap_connections(pool, VAULT, settings(database)) == []
     assert await connections.find(pool, "stripe") is None
-    given = settings(database, stripe="whsec_a")
+    given = settings(database, stripe="whsec_first_of_the_environment")
     told = await asyncio.gather(*(bootstrap_connections(pool, VAULT, given) for _ in range(4)))
     assert sum("stripe" in line for lines in told for line in lines) == 1
-    assert await secrets_of(pool, "stripe") == ("whsec_a",)
+    assert await secrets_of(pool, "stripe") == ("whsec_first_of_the_environment",)
     assert await connections.find(pool, "shopify") is None
 
 
