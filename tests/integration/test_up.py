@@ -57,7 +57,12 @@ class Running:
             return False
 
     def pid(self, name: str) -> int:
-        """The process id of the child of this name, from the system itself."""
+        """The process id of the child of this name, once it runs: what dies beside it may have taken it along."""
+        until(lambda: self.found(name) is not None)
+        return self.found(name) or self.pid(name)
+
+    def found(self, name: str) -> int | None:
+        """The process id of the child of this name, from the system itself; None while it is not running."""
         signs = {
             "receive": "worker.cli\0receive",
             "work": "worker.cli\0work",
@@ -66,9 +71,12 @@ class Running:
         }
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         for child in children:
-            if signs[name] in Path(f"/proc/{child}/cmdline").read_text():
-                return int(child)
-        raise AssertionError(f"{name} is not running")
+            try:
+                if signs[name] in Path(f"/proc/{child}/cmdline").read_text():
+                    return int(child)
+            except OSError:
+                continue  # it ended between the two looks
+        return None
 
     def end(self, number: signal.Signals = signal.SIGINT) -> int:
         self.process.send_signal(number)
@@ -183,10 +191,7 @@ def test_up_says_what_is_wrong_with_a_database_that_it_cannot_reach(start: Calla
 
 
 def _other(running: Running, name: str, before: int) -> bool:
-    try:
-        return running.pid(name) != before
-    except (AssertionError, OSError):
-        return False
+    return running.found(name) not in (None, before)
 
 
 def _alive(pid: int) -> bool:
