@@ -12,7 +12,7 @@ JOBS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test chaos check fmt lock clean
+.PHONY: help up test chaos bench check fmt lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ chaos: $(STAMP) ## the fault tests at length: more rounds, more sales (CHAOS_SEE
 	@seed=$${CHAOS_SEED:-$$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}; echo "CHAOS_SEED=$$seed"; \
 		CHAOS_SEED=$$seed CHAOS_ROUNDS=$${CHAOS_ROUNDS:-3} CHAOS_SALES=$${CHAOS_SALES:-600} \
 		$(BIN)/python -m pytest -n $(JOBS) tests/chaos $(ARGS)
+
+bench: $(STAMP) ## speed and cost on this machine as ratios of one run, in about ten minutes (ARGS="--quick")
+	@$(BIN)/python -m bench $(ARGS)
 
 check: $(STAMP) ## lint, formatting, strict types, import directions
 	$(BIN)/ruff check .

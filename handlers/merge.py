@@ -10,6 +10,7 @@ outranks every other. A fact keeps exactly the statements that decide a field; t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import msgspec
@@ -36,7 +37,7 @@ _DISPUTE = {
 
 
 def _latest(statement: Statement, _value: Any) -> Weight:
-    return (statement.version, statement.at, statement.rank)
+    return _moment(statement)
 
 
 def _largest(_statement: Statement, value: Any) -> Weight:
@@ -65,6 +66,14 @@ WEIGHTS: Mapping[tuple[Kind, str], Callable[[Statement, Any], Weight]] = {
     (Kind.CREDIT, "void"): _largest,
     (Kind.CLAIM, "claims"): _largest,
 }
+_WEIGHED: Mapping[Kind, frozenset[str]] = {
+    kind: frozenset(field for of, field in WEIGHTS if of is kind) for kind in {kind for kind, _ in WEIGHTS}
+}
+"""The fields of each kind that the latest statement does not simply decide."""
+
+
+def _moment(statement: Statement) -> tuple[int, int, int]:
+    return (statement.version, statement.at, statement.rank)
 
 
 def _beats(kind: Kind, field: str, challenger: Statement, holder: Statement) -> bool:
@@ -87,9 +96,24 @@ def _identity(statement: Statement) -> bytes:
 
 def holders(fact: Fact) -> dict[str, Statement]:
     """The statement that decides each field of the fact."""
+    if len(fact.statements) == 1:
+        return dict.fromkeys(fact.statements[0].fields, fact.statements[0])
+    ascending = sorted(fact.statements, key=_moment)
+    if any(_moment(left) == _moment(right) for left, right in pairwise(ascending)):
+        return _weighed(fact, lambda _field: True)
+    found: dict[str, Statement] = {}
+    for statement in ascending:  # no two of one moment: by default the last that speaks of a field decides it
+        found.update(dict.fromkeys(statement.fields, statement))
+    if fact.kind in _WEIGHED:
+        found.update(_weighed(fact, _WEIGHED[fact.kind].__contains__))
+    return found
+
+
+def _weighed(fact: Fact, wanted: Callable[[str], bool]) -> dict[str, Statement]:
+    """The deciding statement of each wanted field, every statement weighed against the best so far."""
     found: dict[str, Statement] = {}
     for statement in fact.statements:
-        for field in statement.fields:
+        for field in filter(wanted, statement.fields):
             holder = found.get(field)
             if holder is None or _beats(fact.kind, field, statement, holder):
                 found[field] = statement
@@ -97,7 +121,9 @@ def holders(fact: Fact) -> dict[str, Statement]:
 
 
 def values(fact: Fact) -> dict[str, Any]:
-    """The decided value of each field."""
+    """The decided value of each field. Not to be changed: it may be the statement's own."""
+    if len(fact.statements) == 1:
+        return fact.statements[0].fields
     return {field: statement.fields[field] for field, statement in holders(fact).items()}
 
 
@@ -125,13 +151,15 @@ def merge_facts(left: Fact, right: Fact) -> Fact:
     if left.statements == right.statements and left.statements:
         return left
     both = Fact(left.key, left.kind, (*left.statements, *right.statements))
-    deciding = {_identity(statement): statement for statement in holders(both).values()}
-    return Fact(left.key, left.kind, tuple(statement for _, statement in sorted(deciding.items(), key=_order)))
+    deciding = list({id(statement): statement for statement in holders(both).values()}.values())
+    return Fact(left.key, left.kind, tuple(_ordered(deciding)))
 
 
-def _order(pair: tuple[bytes, Statement]) -> tuple[int, int, bytes]:
-    identity, statement = pair
-    return (statement.at, statement.rank, identity)
+def _ordered(statements: list[Statement]) -> list[Statement]:
+    """By time and rank; only where these do not tell two apart by all that they say, which costs more."""
+    if len({(statement.at, statement.rank) for statement in statements}) < len(statements):
+        statements.sort(key=_identity)
+    return sorted(statements, key=lambda statement: (statement.at, statement.rank))
 
 
 def merge_dossiers(left: Dossier, right: Dossier) -> Dossier:
@@ -149,13 +177,19 @@ def add(dossier: Dossier, reading: Reading) -> Dossier:
     return dossier if added == dossier else added
 
 
-def _union(left: Iterable[str], right: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted({*left, *right}))
+def _union(left: tuple[str, ...], right: Iterable[str]) -> tuple[str, ...]:
+    both = {*left, *right}
+    return left if len(both) == len(left) else tuple(sorted(both))
 
 
 def _join(facts: Mapping[str, Fact], more: Iterable[Fact]) -> dict[str, Fact]:
     joined = dict(facts)
     for fact in more:
         held = joined.get(fact.key)
-        joined[fact.key] = merge_facts(held, fact) if held else merge_facts(fact, Fact(fact.key, fact.kind))
+        if held:
+            joined[fact.key] = merge_facts(held, fact)
+        elif len(fact.statements) == 1 and fact.statements[0].fields:
+            joined[fact.key] = fact  # one statement decides all that it speaks of
+        else:
+            joined[fact.key] = merge_facts(fact, Fact(fact.key, fact.kind))
     return dict(sorted(joined.items()))

@@ -29,19 +29,22 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from schemas.provider import Lane
+from worker.together import Together
 
 if TYPE_CHECKING:
     from arq.typing import WorkerCoroutine
 
 log = structlog.get_logger("lanes")
 
-SLOTS: Mapping[Lane, int] = {Lane.PAYMENTS: 2, Lane.ORDERS: 2, Lane.BULK: 1}
+SLOTS: Mapping[Lane, int] = {Lane.PAYMENTS: 8, Lane.ORDERS: 8, Lane.BULK: 4}
+"""Jobs of a lane that one worker holds at once. Fewer batches are under way: jobs that wait are applied together."""
 JOB_TIMEOUT_S = 120
 """arq's own limit; the body ends itself long before."""
 IDS_A_JOB = 200
 PENDING_LIMIT = 50_000
 """Signals kept in memory while Redis is away. What is beyond it is dropped here and found by the sweep."""
-LINGER_S = 0.002
+RING_EVERY_S = 0.01
+"""At most so often; the first signal after a silence is sent at once, those that follow it travel together."""
 CLOSE_S = 6
 """How long arq may take to put a worker away while Redis does not answer."""
 Apply = Callable[[str, Sequence[str]], Awaitable[None]]
@@ -117,23 +120,23 @@ class Lanes:
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
-            await asyncio.sleep(LINGER_S)
             self._wake.clear()
             await self.flush()
+            await asyncio.sleep(RING_EVERY_S)
 
     async def flush(self) -> None:
         """Send what is noted now. A failure drops it: the sweep is there for that."""
         pending, self._pending, self._count = self._pending, {}, 0
-        for (lane, account_id, _), ids in sorted(pending.items()):
+        for (lane, account_id, alone), ids in sorted(pending.items()):
             events = list(ids)
             for start in range(0, len(events), IDS_A_JOB):
-                await self._ring(lane, account_id, events[start : start + IDS_A_JOB])
+                await self._ring(lane, account_id, events[start : start + IDS_A_JOB], bool(alone))
 
-    async def _ring(self, lane: Lane, account_id: str, event_ids: Sequence[str]) -> None:
+    async def _ring(self, lane: Lane, account_id: str, event_ids: Sequence[str], alone: bool) -> None:
         try:
             async with asyncio.timeout(5):
                 job = await self._redis.enqueue_job(
-                    "apply", account_id, list(event_ids), _job_id=uuid.uuid4().hex, _queue_name=queue_name(lane)
+                    "apply", account_id, list(event_ids), alone, _job_id=uuid.uuid4().hex, _queue_name=queue_name(lane)
                 )
             if job is None:  # not "already queued" (the id is new): the connection was cut while arq was watching
                 raise ConnectionError("enqueue returned nothing")
@@ -162,8 +165,11 @@ class Lanes:
 class Runner:
     """Works off all lanes in this process, each with slots of its own, until told to stop."""
 
-    def __init__(self, redis_url: str, apply: Apply, *, name: str, drain_s: float) -> None:
-        self._url, self._apply, self._name, self._drain_s = redis_url, apply, name, drain_s
+    def __init__(
+        self, redis_url: str, apply: Apply, *, name: str, drain_s: float, batch_events: int = IDS_A_JOB
+    ) -> None:
+        self._url, self._name, self._drain_s = redis_url, name, drain_s
+        self._together = Together(apply, limit=batch_events)
         self._workers: dict[Lane, Worker] = {}
         self._loops: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
@@ -214,10 +220,10 @@ class Runner:
 
     def _worker(self, lane: Lane) -> Worker:
         async def apply(_ctx: dict[Any, Any], *args: Any, **_more: Any) -> None:
-            account_id, event_ids = args
+            account_id, event_ids, *rest = args
             self.running[lane] += 1
             try:
-                await self._apply(account_id, event_ids)
+                await self._together.apply(lane, account_id, event_ids, alone=bool(rest and rest[0]))
             except Exception as error:  # noqa: BLE001  (an exception through arq is a job dropped without a word)
                 log.error(
                     "job_failed", lane=lane, events=len(event_ids), error=type(error).__name__, message=str(error)[:200]

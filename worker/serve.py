@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -26,24 +27,27 @@ from worker.receive.door import Receiver
 from worker.receive.inbox import Inbox
 from worker.receive.rejects import Rejects
 from worker.screens import routes as screen_routes
-from worker.store.db import open_pool
+from worker.store.db import make_pool, open_pool
 from worker.store.inbox import Stored
+from worker.upkeep import statistics
 from worker.vault import Vault
 
 log = structlog.get_logger("serve")
 
 POOL_SIZE = 10
+DOOR_POOL_SIZE = 3
+"""Connections of the door's own: two commits at once and a look at the connections, whatever else the API is asked."""
 REJECTS: web.AppKey[Rejects] = web.AppKey("rejects", Rejects)
 LEAVE_MARGIN_S = 2.0
 """What a process takes at most, beyond the drain time, to end after SIGTERM."""
 
 
 async def open_context(
-    settings: Settings, clock: Callable[[], float] = time.time, *, pool_size: int = POOL_SIZE
+    settings: Settings, clock: Callable[[], float] = time.time, *, pool_size: int = POOL_SIZE, keyed: bool = False
 ) -> Context:
-    """Everything a process needs to touch the world. Close it with `close_context`."""
+    """Everything a process needs to touch the world. Close it with `close_context`. `keyed`: see `make_pool`."""
     vault = Vault(settings.secret_keys)
-    pool = await open_pool(required(settings.database_url, "DATABASE_URL"), size=pool_size, least=2)
+    pool = await open_pool(required(settings.database_url, "DATABASE_URL"), size=pool_size, least=2, keyed=keyed)
     lanes = Lanes(required(settings.redis_url, "REDIS_URL"))
     lanes.start()
     return Context(settings, pool, vault, lanes, clock)
@@ -65,25 +69,29 @@ def make_app(ctx: Context) -> web.Application:
     """The whole application over a context; tests give it a clock of their own."""
     app = web.Application(client_max_size=ctx.settings.body_limit_bytes)
     app[CONTEXT] = ctx
-    directory = Directory(ctx.pool, ctx.vault)
+    pool = make_pool(required(ctx.settings.database_url, "DATABASE_URL"), size=DOOR_POOL_SIZE, keyed=True)
+    directory = Directory(pool, ctx.vault)
     inbox = Inbox(
-        ctx.pool,
+        pool,
         _signaller(ctx.lanes),
         batch=ctx.settings.batch_events,
         backlog_events=ctx.settings.backlog_events,
         backlog_bytes=ctx.settings.backlog_bytes,
     )
 
-    rejects = Rejects(ctx.pool, directory, ctx.clock)
+    rejects = Rejects(pool, directory, ctx.clock)
 
     async def doors(_app: web.Application) -> AsyncIterator[None]:
+        await pool
         await directory.refresh()
         fresh = asyncio.create_task(directory.keep_fresh(), name="connections")
         writing = asyncio.create_task(rejects.keep_writing(), name="refusals")
+        planning = asyncio.create_task(statistics.keep_fresh(pool), name="statistics")
         yield
-        await ended(fresh, writing)
+        await ended(fresh, writing, planning)
         await inbox.drain()  # after the last request: until here each of them may still be waiting for its commit
         await rejects.close()
+        await pool.close()
 
     app.cleanup_ctx.append(doors)
     receiver = Receiver(ctx.settings, directory, inbox, rejects, ctx.clock)
@@ -98,8 +106,11 @@ def make_app(ctx: Context) -> web.Application:
 
 def _signaller(lanes: Lanes) -> Callable[[Sequence[Stored]], None]:
     def signal_all(stored: Sequence[Stored]) -> None:
+        grouped: dict[tuple[str, str], list[str]] = {}
         for event in stored:
-            lanes.signal(event.lane, event.account_id, [event.id])
+            grouped.setdefault((event.lane, event.account_id), []).append(event.id)
+        for (lane, account_id), ids in grouped.items():
+            lanes.signal(lane, account_id, ids)
 
     return signal_all
 
@@ -130,6 +141,7 @@ async def _main(settings: Settings) -> None:
         else:
             site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
         await site.start()
+        spare_collector()
         log.info("receiver_ready", address=site.name)
         await stop_signal()
         log.info("receiver_draining")
@@ -137,6 +149,14 @@ async def _main(settings: Settings) -> None:
     finally:
         await runner.cleanup()
         await close_context(ctx)
+
+
+def spare_collector() -> None:
+    """Call once a process is set up: what lives for ever is not looked at again, and young garbage less often. What a
+    request or a batch leaves behind is nearly all freed by its reference counts."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def leave_within(seconds: float) -> None:

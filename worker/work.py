@@ -19,9 +19,17 @@ from worker.health import healthz, readyz
 from worker.ids import new_id
 from worker.lanes import Runner, ended
 from worker.logs import configure
-from worker.serve import LEAVE_MARGIN_S, close_context, leave_within, open_context, required, stop_signal
+from worker.serve import (
+    LEAVE_MARGIN_S,
+    close_context,
+    leave_within,
+    open_context,
+    required,
+    spare_collector,
+    stop_signal,
+)
 from worker.store import workers
-from worker.upkeep import forget, overdue, sweep
+from worker.upkeep import forget, overdue, statistics, sweep
 
 log = structlog.get_logger("work")
 
@@ -30,6 +38,7 @@ BEAT_S = 2.0
 Tick = Callable[[Context], Awaitable[int]]
 TICKS: tuple[tuple[Tick, float], ...] = (
     (sweep.tick, sweep.PERIOD_S),
+    (statistics.tick, statistics.PERIOD_S),
     (overdue.tick, overdue.PERIOD_S),
     (forget.tick, forget.PERIOD_S),
 )
@@ -42,11 +51,12 @@ def run(settings: Settings, metrics_port: int | None = None) -> None:
 
 
 async def _main(settings: Settings, metrics_port: int | None) -> None:
-    ctx = await open_context(settings, pool_size=POOL_SIZE)
+    ctx = await open_context(settings, pool_size=POOL_SIZE, keyed=True)
     worker = Worker(ctx)
     metrics = await _serve_metrics(ctx, metrics_port) if metrics_port is not None else None
     try:
         await worker.start()
+        spare_collector()
         log.info("worker_ready", worker=worker.name)
         await stop_signal()
         log.info("worker_draining", worker=worker.name)
@@ -70,6 +80,7 @@ class Worker:
             Applier(ctx, self.name).apply,
             name=self.name,
             drain_s=settings.drain_s,
+            batch_events=settings.batch_events,
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._lanes: asyncio.Task[None] | None = None

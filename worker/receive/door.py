@@ -33,6 +33,9 @@ class Receiver:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._limit = settings.body_limit_bytes
+        self._too_large = (
+            f"The body is larger than {self._limit} bytes. Raise DAYBOOK_BODY_LIMIT_BYTES if the sender is right."
+        )
         self._timeout_s = settings.body_timeout_s
         self._directory, self._inbox, self._rejects, self._clock = directory, inbox, rejects, clock
 
@@ -68,11 +71,12 @@ class Receiver:
         if encoding not in ("", "identity"):
             detail = "Send the body without Content-Encoding: the signature is over the bytes as they are."
             return self._refuse(door, Trace.CONTENT_ENCODING, 415, detail)
-        too_large = (
-            f"The body is larger than {self._limit} bytes. Raise DAYBOOK_BODY_LIMIT_BYTES if the sender is right."
-        )
-        if request.content_length is not None and request.content_length > self._limit:
-            return self._refuse(door, Trace.TOO_LARGE, 413, too_large)
+        size = request.content_length
+        if size is not None:
+            if size > self._limit:
+                return self._refuse(door, Trace.TOO_LARGE, 413, self._too_large)
+            if request.content.is_eof() and request.content.exception() is None:
+                return request.content.read_nowait()  # it is all here: nothing to wait for, no clock to set
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await request.read()
@@ -80,7 +84,7 @@ class Receiver:
             detail = f"The body did not arrive within {self._timeout_s:g} s. Send it again."
             return self._refuse(door, Trace.TOO_SLOW, 408, detail)
         except web.HTTPRequestEntityTooLarge:
-            return self._refuse(door, Trace.TOO_LARGE, 413, too_large)
+            return self._refuse(door, Trace.TOO_LARGE, 413, self._too_large)
         except (ConnectionError, web.HTTPException, web.RequestPayloadError, web.PayloadAccessError):
             return self._refuse(door, Trace.BROKEN_OFF, 400, "The body broke off. Send it again.")
 

@@ -15,6 +15,8 @@ from worker.store.inbox import NewEvent, Stored
 
 log = structlog.get_logger("receive")
 
+SECOND_COMMIT_AT = 16
+"""So many deliveries that wait while a commit is under way begin another beside it."""
 _Entry = tuple[NewEvent, "asyncio.Future[Stored]"]
 
 
@@ -58,7 +60,7 @@ class Inbox:
         future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
         self._waiting.append((event, future))
         self._bytes += size
-        if len(self._writing) < self._writers and (not self._writing or len(self._waiting) >= self._batch):
+        if len(self._writing) < self._writers and (not self._writing or len(self._waiting) >= SECOND_COMMIT_AT):
             task = asyncio.create_task(self._write())
             self._writing.add(task)
             task.add_done_callback(self._writing.discard)

@@ -27,6 +27,11 @@ SERVER_SETTINGS = {
     "idle_in_transaction_session_timeout": "30s",
 }
 
+KEYED_SETTINGS = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+"""For sessions that only ever look rows up by key. A plan is cached when it is first used, on a young instance while
+its tables are all but empty, and reading a whole table looks cheap then: a first burst would read what grows with it
+again and again, until the next ANALYZE."""
+
 
 def to_json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
@@ -53,8 +58,9 @@ async def connect(url: str) -> Connection:
     return connection
 
 
-async def open_pool(url: str, *, size: int, least: int = 1) -> Pool:
-    return await asyncpg.create_pool(
+def make_pool(url: str, *, size: int, least: int = 1, keyed: bool = False) -> Pool:
+    """A pool that connects when it is awaited; `keyed`: for statements that look rows up by key and do nothing else."""
+    return asyncpg.create_pool(
         url,
         min_size=least,
         max_size=size,
@@ -62,9 +68,14 @@ async def open_pool(url: str, *, size: int, least: int = 1) -> Pool:
         reset=_keep_session,
         command_timeout=COMMAND_TIMEOUT_S,
         max_inactive_connection_lifetime=120,
-        server_settings=SERVER_SETTINGS,
+        server_settings={**SERVER_SETTINGS, **(KEYED_SETTINGS if keyed else {})},
         timeout=10,
     )
+
+
+async def open_pool(url: str, *, size: int, least: int = 1, keyed: bool = False) -> Pool:
+    """A connected pool; see `make_pool`."""
+    return await make_pool(url, size=size, least=least, keyed=keyed)
 
 
 @asynccontextmanager

@@ -1,0 +1,19 @@
+"""What PostgreSQL's planner knows of our tables, kept fresh while they multiply."""
+
+from __future__ import annotations
+
+from worker.store.db import Pool, transaction
+from worker.store.statements import statements
+
+_SQL = statements("statistics")
+
+
+async def refresh(pool: Pool) -> list[str]:
+    """Analyse the tables that have multiplied since they were last analysed; their names."""
+    async with transaction(pool) as connection:
+        if not await connection.fetchval(_SQL["try_lock"]):
+            return []
+        names = [row["name"] for row in await connection.fetch(_SQL["outgrown"])]
+        if names:
+            await connection.execute(f"ANALYZE {', '.join(names)}")
+    return names

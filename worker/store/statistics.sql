@@ -1,0 +1,8 @@
+-- outgrown: tables that have multiplied since the planner last looked at them, as names fit for a statement
+SELECT quote_ident(relname) AS name
+  FROM pg_stat_user_tables
+ WHERE schemaname = current_schema() AND n_mod_since_analyze > greatest(500, n_live_tup / 2)
+ ORDER BY relname
+
+-- try_lock: whether this session is the one that looks
+SELECT pg_try_advisory_xact_lock(1937006964)
