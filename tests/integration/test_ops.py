@@ -12,6 +12,7 @@ import aiohttp
 import asyncpg
 import pytest
 
+from tests import watch
 from tests.integration.ops import Ops, eventually, running
 from tests.world import SECRETS, edited, payload
 from worker.providers import adapters
@@ -73,9 +74,25 @@ async def test_X4_metrics_of_both_processes_follow_an_event_from_the_door_to_its
     assert work["messaging_client_consumed_messages_total", (*lane, ("messaging_operation_name", "process"), ("messaging_system", "arq"))] >= 1  # fmt: skip
     assert work["sweep_rescued_total", ()] == receive["signal_errors_total", ()] == 0
     assert work["db_client_operation_duration_seconds_count", (("db_operation_name", "inbox.settle_events"),)] == 1
+    await every_selector_finds_something(ops)
     text = await ops.scrape("receive") + await ops.scrape("work")
     assert MARKER not in text
     assert answers[0][1]["event"] not in text
+
+
+async def every_selector_finds_something(ops: Ops) -> None:
+    """What the alerts and the dashboard ask for is there under these names, labels and values (X3)."""
+
+    async def look() -> None:
+        given = [*await ops.samples("receive"), *await ops.samples("work")]
+        missing = [
+            str(selector)
+            for selector in watch.selectors()
+            if selector.name != "up" and not any(watch.matches(selector, *sample) for sample in given)
+        ]
+        assert missing == []
+
+    await eventually(look)
 
 
 async def test_X4_the_public_port_serves_no_metrics(ops: Ops) -> None:
