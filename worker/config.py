@@ -143,10 +143,6 @@ class Settings(BaseSettings):
     batch_events: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=256, description="Deliveries committed together at most, and events applied together at most."
     )
-    signature_tolerance_s: Seconds = Field(
-        default=300,
-        description="How far a signature's time may be from the receiver's clock, where the scheme has a time.",
-    )
 
     # Applying and stopping
     max_attempts: Annotated[int, Field(ge=1, le=100)] = Field(

@@ -55,7 +55,7 @@ class Reading(Collector):
         found = self._backlog[1] if self._backlog and _fresh(self._backlog[0]) else None
         pending = GaugeMetricFamily(
             "inbox_pending",
-            f"Events that are not settled, by state; counted up to {backlog.LIMIT}. {_ABSENT}",
+            f"Events that are not settled, by state; counted up to {backlog.LIMIT:,}. {_ABSENT}",
             labels=("state",),
         )
         oldest = GaugeMetricFamily(
@@ -63,7 +63,7 @@ class Reading(Collector):
             f"Time since the receipt of the oldest event that nobody has tried yet; 0 where there is none. {_ABSENT}",
         )
         dead = GaugeMetricFamily(
-            "inbox_dead", f"Events that nobody applies any more; counted up to {backlog.LIMIT}. {_ABSENT}"
+            "inbox_dead", f"Events that nobody applies any more; counted up to {backlog.LIMIT:,}. {_ABSENT}"
         )
         workers = GaugeMetricFamily(
             "workers_alive", f"Workers heard of within {ALIVE_WITHIN.total_seconds():g} s. {_ABSENT}"
