@@ -28,6 +28,12 @@ GONE = 499
 """The status told where nobody was left to be answered."""
 
 
+def route_of(request: web.Request) -> str:
+    """The route's template: `/api/v1/orders/{id}`."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else UNMATCHED
+
+
 def measured() -> Middleware:
     """The outermost middleware of an application."""
     active = 0
@@ -36,8 +42,7 @@ def measured() -> Middleware:
     @web.middleware
     async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
         nonlocal active
-        resource = request.match_info.route.resource
-        route = resource.canonical if resource is not None else UNMATCHED
+        route = route_of(request)
         method = request.method if request.method in METHODS else "_OTHER"  # a stranger may send any word
         silent = route in SILENT
         if not silent:

@@ -12,7 +12,7 @@ from aiohttp import web
 from worker.api.refusals import refusal
 from worker.logs import said
 from worker.problems import problem
-from worker.requests import REQUEST
+from worker.requests import REQUEST, route_of
 
 log = structlog.get_logger("api")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -54,7 +54,7 @@ def _fault(request: web.Request, error: Exception) -> web.Response:
         "request_failed",
         request=name,
         method=request.method,
-        path=request.path[:200],
+        route=route_of(request),
         error=type(error).__name__,
         message=said(error),
         at=" < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-4:])),
