@@ -144,6 +144,12 @@ class Settings(BaseSettings):
         default=256, description="Deliveries committed together at most, and events applied together at most."
     )
 
+    otlp_endpoint: str | None = _plain(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        default=None,
+        description="Where traces go, by OTLP over HTTP; needs the extra `otel`. Its other variables hold too.",
+    )
+
     # Applying and stopping
     max_attempts: Annotated[int, Field(ge=1, le=100)] = Field(
         default=8, description="Attempts to apply an event before it is dead."

@@ -13,7 +13,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from worker import metrics
+from worker import metrics, tracing
 from worker.api import routes as api_routes
 from worker.bootstrap import bootstrap_connections
 from worker.config import Settings
@@ -111,7 +111,9 @@ def _signaller(lanes: Lanes) -> Callable[[Sequence[Stored]], None]:
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then drain."""
     configure()
+    tracing.start(settings, "daybook-receive")
     uvloop.run(_main(settings))
+    tracing.close()
 
 
 async def _main(settings: Settings) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 import uvloop
 
-from worker import gauges
+from worker import gauges, tracing
 from worker.apply.batch import Applier
 from worker.config import Settings
 from worker.context import Context
@@ -38,7 +38,9 @@ TICKS: tuple[tuple[Tick, float], ...] = (
 def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT, then let running batches end."""
     configure()
+    tracing.start(settings, "daybook-work")
     uvloop.run(_main(settings))
+    tracing.close()
 
 
 async def _main(settings: Settings) -> None:

@@ -6,6 +6,7 @@ event that cannot be applied stands alone.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -15,6 +16,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from handlers.fold import Folded, fold, waiting_for
 from handlers.merge import merge_dossiers
+from worker import tracing
 from worker.apply import contacts, told
 from worker.apply.hydrate import hydrate
 from worker.apply.read import Fetched, Wanted, read_all
@@ -115,6 +117,7 @@ class Applier:
         self, account_id: str, event_ids: Sequence[str], batch: str | None, fetched: Fetched
     ) -> _Done:
         """Apply what can be applied in one transaction; what must be fetched first comes back, untouched."""
+        began = time.perf_counter()
         try:
             async with transaction(self._ctx.pool) as connection:
                 done = await self._work(connection, account_id, event_ids, fetched)
@@ -125,6 +128,7 @@ class Applier:
         now = self._ctx.clock()
         told.settled(account_id, done.outcomes, done.rows, now)
         told.woken(account_id, done.woken, now)
+        tracing.batch("apply", ((outcome.event_id, outcome.state) for outcome in done.outcomes), began)
         return done
 
     async def _work(self, connection: Pooled, account_id: str, event_ids: Sequence[str], fetched: Fetched) -> _Done:

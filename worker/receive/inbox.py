@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import asyncpg
 import structlog
 
-from worker import metrics
+from worker import metrics, tracing
 from worker.logs import said
 from worker.store import inbox
 from worker.store.db import Pool
@@ -106,6 +106,7 @@ class Inbox:
         log.info(
             "deliveries_committed", deliveries=len(stored), duplicates=len(stored) - len(new), events=new[:IDS_LOGGED]
         )
+        tracing.batch("receive", ((id_, "received") for id_ in new), began)
         for (_, future), answer in zip(entries, stored, strict=True):
             if not future.done():
                 future.set_result(answer)
