@@ -80,12 +80,12 @@ async def eventually(look: Callable[[], Any], within_s: float = 30) -> Any:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[Ops]:
-    """One receiver and one worker with their metrics ports."""
+async def running(**given: str) -> AsyncIterator[Ops]:
+    """One receiver and one worker with their metrics ports; `given` is more environment for them."""
     folder = Path(tempfile.mkdtemp(prefix="daybook-ops-", dir="/tmp"))
     try:
         async with (
-            rig(folder, folder, given=lambda _rig: {"DAYBOOK_METRICS_PORT": "0"}) as made,
+            rig(folder, folder, given=lambda _rig: {"DAYBOOK_METRICS_PORT": "0", **given}) as made,
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
         ):
             ops = Ops(made, session)

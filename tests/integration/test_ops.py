@@ -231,3 +231,15 @@ async def test_X4_logs_are_one_line_an_event_and_one_a_request_without_payload_o
     assert sorted(event for line in committed for event in line["events"]) == sorted(sent.values())
     assert MARKER not in ops.log()
     assert not [secret for secret in SECRETS.values() if secret in ops.log()]
+
+
+async def test_X4_a_collector_of_traces_that_is_away_holds_nothing_up() -> None:
+    async with running(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1") as ops:
+        status, answer = await send(ops, "stripe", BODY)
+        assert status == 200
+        await settled(ops, answer["event"])
+        [receiver], [worker] = ops.rig.receivers, ops.rig.workers
+        for child in (receiver, worker):
+            await ops.rig.terminate(child)  # it asserts a good end
+        assert not [line for line in ops.lines() if line["event"] == "drain_cut_short"]
+        assert "Traceback" not in ops.log()
