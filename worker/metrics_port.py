@@ -16,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from worker import metrics
 from worker.context import CONTEXT, Context
+from worker.errors import UserError
 from worker.gauges import watch_pool
 from worker.health import healthz, readyz
 from worker.lanes import ended
@@ -44,7 +45,15 @@ async def metrics_port(ctx: Context, *, needs_valkey: bool) -> AsyncIterator[str
         site = web.SockSite(runner, socket.socket(fileno=settings.metrics_fd))
     else:
         site = web.TCPSite(runner, settings.metrics_host, settings.metrics_port)
-    await site.start()
+    try:
+        await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        raise UserError(
+            f"Metrics cannot be served on {settings.metrics_host} port {settings.metrics_port}: "
+            f"{(error.strerror or str(error)).lower()}.",
+            remedy="Name another with --metrics-port (0 takes a free one) or DAYBOOK_METRICS_HOST.",
+        ) from None
     lag = asyncio.create_task(_watch_loop(), name="loop-lag")
     try:
         with watch_pool(ctx.pool):

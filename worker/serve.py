@@ -128,23 +128,25 @@ async def _main(settings: Settings) -> None:
         shutdown_timeout=settings.drain_s,
         handler_cancellation=False,
     )
-    async with metrics_port(ctx, needs_valkey=False) as measured_at:
-        try:
-            await runner.setup()
-            site: web.BaseSite
-            if settings.listen_fd is not None:
-                site = web.SockSite(runner, socket.socket(fileno=settings.listen_fd), backlog=1024)
-            else:
-                site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
-            await site.start()
-            log.info("receiver_ready", address=site.name, metrics=measured_at)
-            await stop_signal()
-            log.info("receiver_draining")
-            ctx.draining.set()
-            leave_within(settings.drain_s + LEAVE_MARGIN_S)
-        finally:
-            await runner.cleanup()
-    await close_context(ctx)
+    try:
+        async with metrics_port(ctx, needs_valkey=False) as measured_at:
+            try:
+                await runner.setup()
+                site: web.BaseSite
+                if settings.listen_fd is not None:
+                    site = web.SockSite(runner, socket.socket(fileno=settings.listen_fd), backlog=1024)
+                else:
+                    site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
+                await site.start()
+                log.info("receiver_ready", address=site.name, metrics=measured_at)
+                await stop_signal()
+                log.info("receiver_draining")
+                ctx.draining.set()
+                leave_within(settings.drain_s + LEAVE_MARGIN_S)
+            finally:
+                await runner.cleanup()
+    finally:
+        await close_context(ctx)
 
 
 def leave_within(seconds: float) -> None:

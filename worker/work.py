@@ -45,18 +45,20 @@ def run(settings: Settings) -> None:
 
 async def _main(settings: Settings) -> None:
     ctx = await open_context(settings, pool_size=POOL_SIZE)
-    worker = Worker(ctx)
-    async with metrics_port(ctx, needs_valkey=True) as measured_at:
-        try:
-            await worker.start()
-            log.info("worker_ready", worker=worker.name, metrics=measured_at)
-            await stop_signal()
-            log.info("worker_draining", worker=worker.name)
-            ctx.draining.set()
-            leave_within(settings.drain_s + LEAVE_MARGIN_S)
-        finally:
-            await worker.stop()
-    await close_context(ctx)
+    try:
+        worker = Worker(ctx)
+        async with metrics_port(ctx, needs_valkey=True) as measured_at:
+            try:
+                await worker.start()
+                log.info("worker_ready", worker=worker.name, metrics=measured_at)
+                await stop_signal()
+                log.info("worker_draining", worker=worker.name)
+                ctx.draining.set()
+                leave_within(settings.drain_s + LEAVE_MARGIN_S)
+            finally:
+                await worker.stop()
+    finally:
+        await close_context(ctx)
 
 
 class Worker:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -243,3 +247,19 @@ async def test_X4_a_collector_of_traces_that_is_away_holds_nothing_up() -> None:
             await ops.rig.terminate(child)  # it asserts a good end
         assert not [line for line in ops.lines() if line["event"] == "drain_cut_short"]
         assert "Traceback" not in ops.log()
+
+
+def test_X4_a_taken_metrics_port_is_a_sentence(database: str, redis_url: str) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        given = {"DATABASE_URL": database, "REDIS_URL": redis_url, "DAYBOOK_SECRET_KEY": "k", "PORT": "0"}
+        for command in ("receive", "work"):
+            done = subprocess.run(
+                [sys.executable, "-m", "worker.cli", command, "--metrics-port", port],
+                capture_output=True, text=True, check=False, timeout=60, env={**os.environ, **given},
+            )  # fmt: skip
+            assert done.returncode == 1
+            assert f"Metrics cannot be served on 127.0.0.1 port {port}: " in done.stderr
+            assert "Traceback" not in done.stderr
