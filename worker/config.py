@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     metrics_port: int | None = Field(
         default=None,
         ge=0,
-        le=65_535,
+        le=65_534,  # the next one must exist, too
         description="Port on which a receiver or worker serves /metrics, /healthz and /readyz: never the public one. 0 "
         "takes a free one; without it nothing is served. `daybook up` takes it for the receiver and the next one for "
         "the worker, or two free ones.",

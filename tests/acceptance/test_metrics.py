@@ -123,3 +123,13 @@ async def test_X4_a_failed_try_is_told_with_its_number_and_without_its_reason(
         "stripe",
     )
     assert "planted" not in str(lines)
+
+
+async def test_X4_a_topic_that_no_adapter_lists_is_counted_as_other(server: Server) -> None:
+    def ignored(type_: str) -> float | None:
+        return REGISTRY.get_sample_value("inbox_events_applied_total", {"type": type_, "result": "ignored"})
+
+    before = ignored("other") or 0
+    await server.shop.deliver("standard", {"type": "of.a.sender", "data": {}})
+    assert ignored("other") == before + 1
+    assert ignored("of.a.sender") is None

@@ -3,6 +3,7 @@ against running processes in tests/integration/test_ops.py."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +86,17 @@ def test_X3_panels_have_ids_of_their_own_and_do_not_overlap() -> None:
         }
         assert not cells & taken, panel["title"]
         taken |= cells
+
+
+def test_X4_the_names_that_others_rely_on_are_there() -> None:
+    """A public contract: what is missing here breaks somebody's dashboard."""
+    listed = set(re.findall(r"^\| `(\w+)`", (ROOT / "docs" / "metrics.md").read_text(), re.MULTILINE))
+    assert listed >= {
+        "http_server_request_duration_seconds", "http_server_active_requests", "http_server_request_body_size_bytes",
+        "webhook_events_received_total", "inbox_commit_duration_seconds", "inbox_batch_size", "inbox_batch_queue_depth",
+        "messaging_client_sent_messages_total", "messaging_client_operation_duration_seconds", "signal_errors_total",
+        "sweep_rescued_total", "messaging_client_consumed_messages_total", "messaging_process_duration_seconds",
+        "inbox_events_applied_total", "inbox_event_age_seconds", "inbox_pending", "inbox_oldest_pending_age_seconds",
+        "inbox_dead", "inbox_attempts", "db_client_connection_count", "db_client_operation_duration_seconds",
+        "event_loop_lag_seconds", "workers_alive",
+    }  # fmt: skip
