@@ -12,7 +12,7 @@ JOBS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test chaos bench check fmt lock clean
+.PHONY: help up test chaos bench check fmt docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ check: $(STAMP) ## lint, formatting, strict types, import directions
 fmt: $(STAMP) ## format the code and mend what the linter can
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format .
+
+docs: $(STAMP) ## write docs/settings.md and docs/metrics.md anew from the code
+	@$(BIN)/python -m worker.docs
 
 # Two locks of the same versions: everything for a checkout, and what a production image needs.
 COMPILE := $(VENV)-lock/bin/uv pip compile --quiet --no-annotate --no-header --generate-hashes --universal \

@@ -49,6 +49,25 @@ class Settings(BaseSettings):
         description="Number of an inherited, listening socket to use in place of host and port; `daybook up` sets it, "
         "so that a restarted receiver keeps its port and no connection is refused meanwhile.",
     )
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65_534,  # the next one must exist, too
+        description="Port on which a receiver or worker serves /metrics, /healthz and /readyz: never the public one. 0 "
+        "takes a free one; without it nothing is served. `daybook up` takes it for the receiver and the next one for "
+        "the worker, or two free ones.",
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Address that the metrics port listens on. What it says is not for strangers.",
+    )
+    metrics_fd: int | None = Field(
+        default=None,
+        ge=3,
+        description="Number of an inherited, listening socket in place of the metrics host and port; `daybook up` sets "
+        "it.",
+    )
     data: Path = Field(
         default=Path(".daybook"), description="Directory for the secret key, the admin token and the embedded servers."
     )
@@ -124,9 +143,11 @@ class Settings(BaseSettings):
     batch_events: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=256, description="Deliveries committed together at most, and events applied together at most."
     )
-    signature_tolerance_s: Seconds = Field(
-        default=300,
-        description="How far a signature's time may be from the receiver's clock, where the scheme has a time.",
+
+    otlp_endpoint: str | None = _plain(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        default=None,
+        description="Where traces go, by OTLP over HTTP; needs the extra `otel`. Its other variables hold too.",
     )
 
     # Applying and stopping

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,13 +17,14 @@ from worker.vault import Vault
 
 @dataclass(frozen=True)
 class Context:
-    """`clock` gives unix seconds; only tests set it."""
+    """`clock` gives unix seconds; only tests set it. `draining` is set once the process is told to end."""
 
     settings: Settings
     pool: Pool
     vault: Vault
     lanes: Lanes
     clock: Callable[[], float] = field(default=time.time)
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 CONTEXT: web.AppKey[Context] = web.AppKey("context", Context)

@@ -14,6 +14,7 @@ the sweep rings again for whatever was lost. What is set here against its defaul
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -29,6 +30,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from schemas.provider import Lane
+from worker import metrics
+from worker.logs import said
 from worker.together import Together
 
 if TYPE_CHECKING:
@@ -112,6 +115,7 @@ class Lanes:
             waiting = self._pending.setdefault((Lane(lane), account_id, event_id if alone else ""), {})
             if self._count >= PENDING_LIMIT:
                 self.lost += 1
+                metrics.signal_errors.inc()
                 continue
             self._count += event_id not in waiting
             waiting[event_id] = None
@@ -133,6 +137,7 @@ class Lanes:
                 await self._ring(lane, account_id, events[start : start + IDS_A_JOB], bool(alone))
 
     async def _ring(self, lane: Lane, account_id: str, event_ids: Sequence[str], alone: bool) -> None:
+        began, failed = time.perf_counter(), ""
         try:
             async with asyncio.timeout(5):
                 job = await self._redis.enqueue_job(
@@ -142,7 +147,19 @@ class Lanes:
                 raise ConnectionError("enqueue returned nothing")
         except Exception as error:  # noqa: BLE001  (latency is lost, nothing else)
             self.lost += len(event_ids)
-            log.warning("signal_lost", lane=lane, events=len(event_ids), error=type(error).__name__)
+            failed = type(error).__name__
+            metrics.signal_errors.inc(len(event_ids))
+            log.warning("signal_lost", lane=lane, events=len(event_ids), error=failed)
+        metrics.lane(queue_name(lane)).sent(time.perf_counter() - began, failed)
+
+    async def memory(self) -> tuple[str, int] | None:
+        """The policy of Valkey when it is full, and how many keys it has dropped; None while it is away."""
+        try:
+            async with asyncio.timeout(2):
+                found = await self._redis.info()
+        except Exception:  # noqa: BLE001
+            return None
+        return str(found.get("maxmemory_policy", "")), int(found.get("evicted_keys", 0))
 
     async def ping(self) -> bool:
         try:
@@ -211,7 +228,7 @@ class Runner:
                 if not self._stopping.is_set():
                     raise
             except Exception as error:  # noqa: BLE001  (arq ends on whatever Redis does to it)
-                log.warning("lane_interrupted", lane=lane, error=type(error).__name__, message=str(error)[:200])
+                log.warning("lane_interrupted", lane=lane, error=type(error).__name__, message=said(error))
             finally:
                 await put_away(worker)
             if not self._stopping.is_set():
@@ -222,14 +239,17 @@ class Runner:
         async def apply(_ctx: dict[Any, Any], *args: Any, **_more: Any) -> None:
             account_id, event_ids, *rest = args
             self.running[lane] += 1
+            began, failed = time.perf_counter(), ""
             try:
                 await self._together.apply(lane, account_id, event_ids, alone=bool(rest and rest[0]))
             except Exception as error:  # noqa: BLE001  (an exception through arq is a job dropped without a word)
+                failed = type(error).__name__
                 log.error(
-                    "job_failed", lane=lane, events=len(event_ids), error=type(error).__name__, message=str(error)[:200]
+                    "job_failed", lane=lane, events=len(event_ids), error=type(error).__name__, message=said(error)
                 )
             finally:
                 self.running[lane] -= 1
+                metrics.lane(queue_name(lane)).processed(time.perf_counter() - began, failed)
 
         return Worker(
             functions=[

@@ -8,8 +8,26 @@ import time
 import traceback
 from typing import Any
 
+import asyncpg
 import structlog
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from structlog.typing import EventDict
+
+from worker.errors import UserError
+
+_OF_SERVERS = (
+    OSError,
+    TimeoutError,
+    RedisConnectionError,
+    RedisTimeoutError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    UserError,
+)
+"""Errors of servers that are away or full, and our own."""
 
 
 class Sparing(logging.Filter):
@@ -34,15 +52,23 @@ class Sparing(logging.Filter):
         return True
 
 
+def said(error: BaseException) -> str:
+    """What an error says, where that cannot repeat what somebody sent: of connections and of ourselves. PostgreSQL and
+    Python quote the value that they refuse, so of those only the kind is told."""
+    if isinstance(error, asyncpg.PostgresError) and not isinstance(error, _OF_SERVERS):
+        return " ".join(filter(None, (error.sqlstate, getattr(error, "constraint_name", None))))
+    return str(error)[:200] if isinstance(error, _OF_SERVERS) else ""
+
+
 def _one_line(_logger: Any, _name: str, event: EventDict) -> EventDict:
-    """An exception as its name, its message and its last frames: a log line is a line."""
+    """An exception as its name, what it may say and its last frames: a log line is a line."""
     given = event.pop("exc_info", None)
     if given is True:
         given = sys.exc_info()
     error = given[1] if isinstance(given, tuple) else given
     if isinstance(error, BaseException):
         frames = traceback.extract_tb(error.__traceback__)[-4:]
-        event["error"], event["message"] = type(error).__name__, str(error)[:200]
+        event["error"], event["message"] = type(error).__name__, said(error)
         event["at"] = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
     return event
 

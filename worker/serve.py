@@ -14,6 +14,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
+from worker import metrics, tracing
 from worker.api import routes as api_routes
 from worker.bootstrap import bootstrap_connections
 from worker.config import Settings
@@ -22,10 +23,12 @@ from worker.errors import UserError
 from worker.health import healthz, readyz
 from worker.lanes import Lanes, ended
 from worker.logs import configure
+from worker.metrics_port import metrics_port
 from worker.receive.directory import Directory
 from worker.receive.door import Receiver
 from worker.receive.inbox import Inbox
 from worker.receive.rejects import Rejects
+from worker.requests import measured
 from worker.screens import routes as screen_routes
 from worker.store.db import make_pool, open_pool
 from worker.store.inbox import Stored
@@ -67,7 +70,7 @@ async def close_context(ctx: Context) -> None:
 
 def make_app(ctx: Context) -> web.Application:
     """The whole application over a context; tests give it a clock of their own."""
-    app = web.Application(client_max_size=ctx.settings.body_limit_bytes)
+    app = web.Application(client_max_size=ctx.settings.body_limit_bytes, middlewares=[measured()])
     app[CONTEXT] = ctx
     pool = make_pool(required(ctx.settings.database_url, "DATABASE_URL"), size=DOOR_POOL_SIZE, keyed=True)
     directory = Directory(pool, ctx.vault)
@@ -84,6 +87,7 @@ def make_app(ctx: Context) -> web.Application:
     async def doors(_app: web.Application) -> AsyncIterator[None]:
         await pool
         await directory.refresh()
+        metrics.inbox_batch_queue_depth.set_function(lambda: inbox.depth)
         fresh = asyncio.create_task(directory.keep_fresh(), name="connections")
         writing = asyncio.create_task(rejects.keep_writing(), name="refusals")
         planning = asyncio.create_task(statistics.keep_fresh(pool), name="statistics")
@@ -98,7 +102,7 @@ def make_app(ctx: Context) -> web.Application:
     app[REJECTS] = rejects
     app.router.add_post("/webhooks/{connection}", receiver.receive)
     app.router.add_get("/healthz", healthz)
-    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/readyz", readyz(needs_valkey=False))
     api_routes.add_routes(app)
     screen_routes.add_routes(app)
     return app
@@ -118,7 +122,9 @@ def _signaller(lanes: Lanes) -> Callable[[Sequence[Stored]], None]:
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then drain."""
     configure()
+    tracing.start(settings, "daybook-receive")
     uvloop.run(_main(settings))
+    tracing.close()
 
 
 async def _main(settings: Settings) -> None:
@@ -134,20 +140,24 @@ async def _main(settings: Settings) -> None:
         handler_cancellation=False,
     )
     try:
-        await runner.setup()
-        site: web.BaseSite
-        if settings.listen_fd is not None:
-            site = web.SockSite(runner, socket.socket(fileno=settings.listen_fd), backlog=1024)
-        else:
-            site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
-        await site.start()
-        spare_collector()
-        log.info("receiver_ready", address=site.name)
-        await stop_signal()
-        log.info("receiver_draining")
-        leave_within(settings.drain_s + LEAVE_MARGIN_S)
+        async with metrics_port(ctx, needs_valkey=False) as measured_at:
+            try:
+                await runner.setup()
+                site: web.BaseSite
+                if settings.listen_fd is not None:
+                    site = web.SockSite(runner, socket.socket(fileno=settings.listen_fd), backlog=1024)
+                else:
+                    site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
+                await site.start()
+                spare_collector()
+                log.info("receiver_ready", address=site.name, metrics=measured_at)
+                await stop_signal()
+                log.info("receiver_draining")
+                ctx.draining.set()
+                leave_within(settings.drain_s + LEAVE_MARGIN_S)
+            finally:
+                await runner.cleanup()
     finally:
-        await runner.cleanup()
         await close_context(ctx)
 
 

@@ -9,16 +9,15 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 import uvloop
-from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from worker import gauges, tracing
 from worker.apply.batch import Applier
 from worker.config import Settings
-from worker.context import CONTEXT, Context
-from worker.health import healthz, readyz
+from worker.context import Context
 from worker.ids import new_id
 from worker.lanes import Runner, ended
-from worker.logs import configure
+from worker.logs import configure, said
+from worker.metrics_port import metrics_port
 from worker.serve import (
     LEAVE_MARGIN_S,
     close_context,
@@ -41,30 +40,34 @@ TICKS: tuple[tuple[Tick, float], ...] = (
     (statistics.tick, statistics.PERIOD_S),
     (overdue.tick, overdue.PERIOD_S),
     (forget.tick, forget.PERIOD_S),
+    (gauges.tick, gauges.PERIOD_S),
 )
 
 
-def run(settings: Settings, metrics_port: int | None = None) -> None:
+def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT, then let running batches end."""
     configure()
-    uvloop.run(_main(settings, metrics_port))
+    tracing.start(settings, "daybook-work")
+    uvloop.run(_main(settings))
+    tracing.close()
 
 
-async def _main(settings: Settings, metrics_port: int | None) -> None:
+async def _main(settings: Settings) -> None:
     ctx = await open_context(settings, pool_size=POOL_SIZE, keyed=True)
-    worker = Worker(ctx)
-    metrics = await _serve_metrics(ctx, metrics_port) if metrics_port is not None else None
     try:
-        await worker.start()
-        spare_collector()
-        log.info("worker_ready", worker=worker.name)
-        await stop_signal()
-        log.info("worker_draining", worker=worker.name)
-        leave_within(settings.drain_s + LEAVE_MARGIN_S)
+        worker = Worker(ctx)
+        async with metrics_port(ctx, needs_valkey=True) as measured_at:
+            try:
+                await worker.start()
+                spare_collector()
+                log.info("worker_ready", worker=worker.name, metrics=measured_at)
+                await stop_signal()
+                log.info("worker_draining", worker=worker.name)
+                ctx.draining.set()
+                leave_within(settings.drain_s + LEAVE_MARGIN_S)
+            finally:
+                await worker.stop()
     finally:
-        await worker.stop()
-        if metrics:
-            await metrics.cleanup()
         await close_context(ctx)
 
 
@@ -123,26 +126,5 @@ class Worker:
                 async with asyncio.timeout(60):
                     await once()
             except Exception as error:  # noqa: BLE001  (a loop that ends would be noticed too late)
-                log.warning(
-                    "upkeep_failed", what=once.__qualname__, error=type(error).__name__, message=str(error)[:200]
-                )
+                log.warning("upkeep_failed", what=once.__qualname__, error=type(error).__name__, message=said(error))
             await asyncio.sleep(period_s)
-
-
-async def _serve_metrics(ctx: Context, port: int) -> web.AppRunner:
-    """Metrics and health of this worker; port 0 takes a free one and prints it."""
-
-    async def metrics(_request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    app = web.Application()
-    app[CONTEXT] = ctx
-    app.router.add_get("/metrics", metrics)
-    app.router.add_get("/healthz", healthz)
-    app.router.add_get("/readyz", readyz)
-    runner = web.AppRunner(app, access_log=None, keepalive_timeout=75, shutdown_timeout=1)
-    await runner.setup()
-    site = web.TCPSite(runner, ctx.settings.host, port)
-    await site.start()
-    print(f"metrics http://{ctx.settings.host}:{runner.addresses[0][1]}/metrics", flush=True)  # noqa: T201
-    return runner

@@ -33,6 +33,7 @@ from handlers.providers.signing import (
     off_clock,
     refused,
     same,
+    tolerance_of,
 )
 from handlers.reading import Node
 from schemas.fact import Ignored, Reading
@@ -125,7 +126,7 @@ def verify(delivery: Delivery, source: Source) -> Verification:
     matches = [_matches(key, scheme, value, signed) for key in keys for scheme, value in signatures]
     if not any(matches):
         return WRONG
-    return off_clock(int(stamp), delivery.now) or VERIFIED
+    return off_clock(int(stamp), delivery.now, tolerance_of(source.settings)) or VERIFIED
 
 
 def _signature(part: str) -> tuple[str, bytes] | None:

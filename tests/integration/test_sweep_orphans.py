@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+import structlog
+from prometheus_client import REGISTRY
 
 from tests.world import World
 from worker.ids import new_id
@@ -42,3 +44,22 @@ async def test_I1_a_batch_whose_end_postgres_missed_goes_though_its_worker_lives
     await sweep.tick(shop.ctx)
     assert await shop.rows("SELECT id FROM batches") == []
     assert await shop.rows("SELECT attempts FROM event_states") == [{"attempts": 0}]
+
+
+async def test_X4_the_try_that_a_dead_worker_took_is_told_and_a_second_try_is_no_rescue(shop: World) -> None:
+    def rescued() -> float:
+        return REGISTRY.get_sample_value("sweep_rescued_total") or 0
+
+    before = rescued()
+    event_id = await _left_behind(shop, "gone", "1 minute")
+    with structlog.testing.capture_logs() as lines:
+        await sweep.tick(shop.ctx)
+    [line] = [line for line in lines if line.get("event_id") == event_id]
+    assert (line["event"], line["attempt"], line["connection"]) == ("event_retrying", 1, "stripe")
+    due = "UPDATE event_states SET next_attempt_at = now()"
+    await shop.ctx.pool.execute(due)
+    assert await sweep.tick(shop.ctx) == 1
+    assert rescued() == before, "its time had come: nothing was lost"
+    await shop.ctx.pool.execute(f"{due}, attempts = 0")
+    assert await sweep.tick(shop.ctx) == 1
+    assert rescued() == before + 1

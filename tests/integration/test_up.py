@@ -113,6 +113,10 @@ def test_up_prints_one_ready_line_and_leaves_what_clients_need(start: Callable[.
     for name in ("admin-token", "secret-key", "secrets.json", "servers.json"):
         assert stat.S_IMODE((running.data / name).stat().st_mode) == 0o600, name
     assert running.answers()
+    [told] = re.findall(r"^Metrics: receive (http://127\.0\.0\.1:\d+/metrics), work (http://127\.0\.0\.1:\d+/metrics)$", running.console, re.MULTILINE)  # fmt: skip
+    for address in told:
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            assert b"webhook_events_received_total" in answer.read()
     assert running.end() == 0
     assert not (running.data / "url").exists()
     assert not (running.data / "postgres" / "postmaster.pid").exists()

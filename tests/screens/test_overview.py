@@ -111,7 +111,7 @@ async def test_workers_show_their_heartbeat_in_words(desk: Desk) -> None:
     assert ">alive<" in rows["lively"]
     assert ">late<" in rows["tardy"]
     assert ">silent<" in rows["mute"]
-    assert 'aria-label="1 of 2 busy"' in rows["payments"]
+    assert 'aria-label="1 of 8 busy"' in rows["payments"]
 
 
 async def test_what_a_sender_wrote_is_text_and_never_markup(desk: Desk) -> None:

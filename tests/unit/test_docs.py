@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from handlers.derive import derive
 from handlers.merge import add
@@ -17,6 +18,7 @@ from handlers.providers import standard
 from schemas.fact import Dossier, Reading
 from schemas.provider import Event, Source
 from worker.cli.app import COMMANDS, app
+from worker.docs import FOLDER, pages
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,3 +53,14 @@ def test_every_file_that_the_documents_name_exists() -> None:
             if not (ROOT / path).exists():
                 missing.add(f"{page.name}: {path}")
     assert missing == set()
+
+
+@pytest.mark.parametrize("name", pages())
+def test_the_generated_pages_are_those_of_the_code(name: str) -> None:
+    assert (FOLDER / name).read_text(encoding="utf-8") == pages()[name], "run `make docs`"
+
+
+def test_no_two_settings_share_a_variable_and_each_says_what_it_is_for() -> None:
+    rows = [line for line in pages()["settings.md"].splitlines() if line.startswith("| `")]
+    assert len({row.split("`")[1] for row in rows}) == len(rows) > 20
+    assert all(len(row.split(" | ")[2]) > 20 for row in rows)

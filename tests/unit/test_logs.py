@@ -6,8 +6,11 @@ import json
 import logging
 from collections.abc import Iterator
 
+import asyncpg
 import pytest
 
+from worker import logs
+from worker.errors import UserError
 from worker.logs import configure
 
 
@@ -30,7 +33,7 @@ def test_I3_an_exception_is_logged_without_its_traceback(capsys: pytest.CaptureF
         logging.getLogger("somewhere").exception("it failed")
     [line] = capsys.readouterr().err.splitlines()
     told = json.loads(line)
-    assert (told["event"], told["error"], told["message"]) == ("it failed", "ValueError", "too many\nlines")
+    assert (told["event"], told["error"], told["message"]) == ("it failed", "ValueError", "")
     assert "Traceback" not in line
     assert told["at"].startswith("test_I3_an_exception")
 
@@ -51,3 +54,32 @@ def test_I3_I5_unreadable_requests_are_one_line_a_second_without_what_was_sent(
         ("request_unreadable", "ValueError", "warning")
     }
     assert all("hush" not in json.dumps(line) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "[Errno 111] Connection refused"),
+        (asyncpg.CannotConnectNowError("the database system is shutting down"), "the database system is shutting down"),
+        (UserError("A sentence.", remedy="Another."), "A sentence. Another."),
+        (ValueError("could not convert string to float: 'MARKER'"), ""),
+        (asyncpg.exceptions.DataError("invalid input for query argument $6: 'MARKER'"), "22000"),
+        (asyncpg.exceptions.InvalidTextRepresentationError('invalid input syntax for type uuid: "MARKER"'), "22P02"),
+    ],
+)
+def test_X4_an_error_is_quoted_only_where_it_cannot_quote_a_payload(error: Exception, said: str) -> None:
+    assert logs.said(error) == said
+
+
+@pytest.mark.usefixtures("as_in_production")
+def test_X4_a_server_that_is_away_is_one_line_of_asyncpgs_pool(capsys: pytest.CaptureFixture[str]) -> None:
+    configure()
+    try:
+        raise ConnectionRefusedError(111, "Connection refused")
+    except ConnectionRefusedError:
+        logging.getLogger("asyncpg.pool").warning(
+            "Failed to restore the pool connection floor; retrying", exc_info=True
+        )
+    [line] = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["error"] == "ConnectionRefusedError"
+    assert "Traceback" not in line

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from handlers.reading import micros
 from schemas.fact import Dossier, Kind, Reading
 from schemas.order import OrderSource
 from schemas.stated import Hand
+from worker.apply import told
 from worker.apply.batch import take_over
 from worker.apply.rebuild import write
 from worker.context import Context
@@ -75,7 +76,9 @@ async def create(ctx: Context, actor: str, account_id: str, request: BaseModel) 
             async with transaction(ctx.pool) as connection:
                 if external_id and (found := await orders.find_external(connection, account_id, ORIGIN, external_id)):
                     return _same(found, normalised), False
-                return await _make(ctx, connection, actor, account_id, wish, normalised), True
+                order_id, woken = await _make(ctx, connection, actor, account_id, wish, normalised)
+            told.woken(account_id, woken, ctx.clock())
+            return order_id, True
         except asyncpg.UniqueViolationError:  # somebody made it at this very moment: look again
             if last:
                 raise
@@ -93,7 +96,8 @@ def _same(found: tuple[str, bytes | None], normalised: bytes) -> str:
 
 async def _make(
     ctx: Context, connection: Pooled, actor: str, account_id: str, wish: dict[str, Any], normalised: bytes
-) -> str:
+) -> tuple[str, Sequence[asyncpg.Record]]:
+    """The new order's id, and the events that it woke."""
     now = micros_now(ctx)
     await _check_contact(connection, account_id, wish.get("contact_id"))
     external_id = wish.get("external_id")
@@ -110,9 +114,8 @@ async def _make(
     await dossiers.save(connection, account_id, {order_id: dossier})
     await write(connection, account_id, {order_id: dossier}, now, actor)
     await orders.set_request(connection, account_id, order_id, normalised)
-    if mentioned:
-        await take_over(connection, account_id, order_id, mentioned, now, actor)
-    return order_id
+    woken = await take_over(connection, account_id, order_id, mentioned, now, actor) if mentioned else []
+    return order_id, woken
 
 
 async def patch(

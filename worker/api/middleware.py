@@ -10,7 +10,9 @@ import structlog
 from aiohttp import web
 
 from worker.api.refusals import refusal
+from worker.logs import said
 from worker.problems import problem
+from worker.requests import REQUEST, route_of
 
 log = structlog.get_logger("api")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -46,15 +48,15 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 
 def _fault(request: web.Request, error: Exception) -> web.Response:
     """A fault of ours: one line in the log, its id in the answer. Neither says what the request carried."""
-    name = secrets.token_hex(6)
+    name = request.get(REQUEST) or secrets.token_hex(6)
     frames = traceback.extract_tb(error.__traceback__)
     log.error(
         "request_failed",
         request=name,
         method=request.method,
-        path=request.path[:200],
+        route=route_of(request),
         error=type(error).__name__,
-        message=str(error)[:200],
+        message=said(error),
         at=" < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-4:])),
     )
     return problem(

@@ -6,14 +6,18 @@ event that cannot be applied stands alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 
+import msgspec
 import structlog
+from asyncpg import Record
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from handlers.fold import Folded, fold, waiting_for
 from handlers.merge import merge_dossiers
-from worker.apply import contacts
+from worker import tracing
+from worker.apply import contacts, told
 from worker.apply.hydrate import hydrate
 from worker.apply.read import Fetched, Wanted, read_all
 from worker.apply.resolve import Group, resolve
@@ -21,13 +25,22 @@ from worker.context import Context
 from worker.errors import Transient, classify
 from worker.ids import new_id
 from worker.store import dossiers, inbox, orders
-from worker.store.db import Pooled, transaction
+from worker.store.db import Pooled, acquire, transaction
 from worker.store.inbox import Outcome
 from worker.store.orders import Change
 
 log = structlog.get_logger("apply")
 
 TRIES = 4
+
+
+class _Done(msgspec.Struct, frozen=True):
+    """What one transaction did: what became of events, what it woke, what must be fetched first, and what was read."""
+
+    outcomes: list[Outcome]
+    woken: Sequence[Record]
+    wanted: list[Wanted]
+    rows: Mapping[str, Record]
 
 
 class Applier:
@@ -74,45 +87,51 @@ class Applier:
         transient = isinstance(error, Transient)
         limit = self._ctx.settings.max_attempts if transient else 1
         state = await inbox.retry(self._ctx.pool, account_id, event_id, reason, limit)
-        log.error("event_failed", event_id=event_id, state=state and state[0], reason=reason)
+        if state is None:
+            return
+        try:
+            async with acquire(self._ctx.pool) as connection:
+                [row] = await inbox.described(connection, account_id, [event_id])
+        except Exception as lost:  # noqa: BLE001  (the try is counted; only its line is poorer)
+            log.error("event_failed", event_id=event_id, state=state[0], attempt=state[1], error=type(lost).__name__)
+        else:
+            told.tell(account_id, row, *state, self._ctx.clock())
 
     async def _once(self, account_id: str, event_ids: Sequence[str], batch: str | None) -> None:
-        wanted = await self._transaction(account_id, event_ids, batch, {})
-        if not wanted:
+        done = await self._transaction(account_id, event_ids, batch, {})
+        if not done.wanted:
             return
-        hydrated = await hydrate(self._ctx, wanted)
+        hydrated = await hydrate(self._ctx, done.wanted)
         if hydrated.outcomes:
             async with transaction(self._ctx.pool) as connection:
                 await inbox.settle(connection, account_id, hydrated.outcomes)
+            told.settled(account_id, hydrated.outcomes, done.rows, self._ctx.clock())
         for event_id, reason in sorted(hydrated.later.items()):
-            await inbox.retry(self._ctx.pool, account_id, event_id, reason, self._ctx.settings.max_attempts)
+            state = await inbox.retry(self._ctx.pool, account_id, event_id, reason, self._ctx.settings.max_attempts)
+            if state:
+                told.tell(account_id, done.rows[event_id], *state, self._ctx.clock())
         if hydrated.fetched:
             await self._transaction(account_id, sorted(hydrated.fetched), None, hydrated.fetched)
 
     async def _transaction(
         self, account_id: str, event_ids: Sequence[str], batch: str | None, fetched: Fetched
-    ) -> list[Wanted]:
+    ) -> _Done:
         """Apply what can be applied in one transaction; what must be fetched first comes back, untouched."""
+        began = time.perf_counter()
         try:
             async with transaction(self._ctx.pool) as connection:
-                outcomes, wanted = await self._work(connection, account_id, event_ids, fetched)
+                done = await self._work(connection, account_id, event_ids, fetched)
                 if batch:
                     await inbox.close_batch(connection, account_id, batch)
         except Exception as error:
             raise classify(error) from error
-        for outcome in outcomes:
-            log.info(
-                "event_settled",
-                event_id=outcome.event_id,
-                state=outcome.state,
-                order=outcome.dossier_id,
-                reason=outcome.reason,
-            )
-        return wanted
+        now = self._ctx.clock()
+        told.settled(account_id, done.outcomes, done.rows, now)
+        told.woken(account_id, done.woken, now)
+        tracing.batch("apply", ((outcome.event_id, outcome.state) for outcome in done.outcomes), began)
+        return done
 
-    async def _work(
-        self, connection: Pooled, account_id: str, event_ids: Sequence[str], fetched: Fetched
-    ) -> tuple[list[Outcome], list[Wanted]]:
+    async def _work(self, connection: Pooled, account_id: str, event_ids: Sequence[str], fetched: Fetched) -> _Done:
         now = int(self._ctx.clock() * 1_000_000)
         await orders.begin_deriving(connection)
         rows = await inbox.load(connection, account_id, event_ids)
@@ -124,9 +143,8 @@ class Applier:
         outcomes += [outcome for group, result in folded for outcome in _outcomes(group, result)]
         if outcomes:
             await inbox.settle(connection, account_id, outcomes)
-        if folded:
-            await _finish(connection, account_id, folded)
-        return outcomes, wanted
+        woken = await _finish(connection, account_id, folded) if folded else []
+        return _Done(outcomes, woken, wanted, {row["id"]: row for row in rows})
 
 
 def _outcomes(group: Group, result: Folded) -> list[Outcome]:
@@ -142,8 +160,9 @@ def _outcomes(group: Group, result: Folded) -> list[Outcome]:
 
 async def take_over(
     connection: Pooled, account_id: str, order_id: str, others: Sequence[str], now: int, actor: str
-) -> None:
-    """Join other dossiers, which mention this order by name, into its own. Runs in the transaction that made it."""
+) -> Sequence[Record]:
+    """Join other dossiers, which mention this order by name, into its own. Runs in the transaction that made it. What
+    it wakes comes back, to be told of after the commit."""
     held = await dossiers.lock(connection, account_id, [order_id, *others])
     before = await orders.load(connection, account_id, held)
     merged = tuple(id_ for id_ in sorted(held) if id_ != order_id)
@@ -153,7 +172,7 @@ async def take_over(
     group = Group(order_id, dossier, True, before.get(order_id), merged, tuple(id_ for id_ in merged if id_ in before))
     folded = [(group, fold(dossier, (), now))]
     await _save(connection, account_id, folded, actor)
-    await _finish(connection, account_id, folded)
+    return await _finish(connection, account_id, folded)
 
 
 async def _save(
@@ -206,13 +225,13 @@ def _asks(group: Group, result: Folded) -> bool:
     return (before.party, before.emails, before.contact_id) != (after.party, after.emails, after.contact_id)
 
 
-async def _finish(connection: Pooled, account_id: str, folded: Sequence[tuple[Group, Folded]]) -> None:
+async def _finish(connection: Pooled, account_id: str, folded: Sequence[tuple[Group, Folded]]) -> Sequence[Record]:
     """Wake what waited for these orders, and give numbers last, so that the counters are held for a moment only."""
     merged = {id_: group.id for group, _ in folded for id_ in group.merged}
     if merged:
         await inbox.move(connection, account_id, merged)
     claimed = [group.id for group, result in folded if result.order and (group.before is None or group.merged)]
-    if claimed:
-        await inbox.wake(connection, account_id, claimed)
+    woken = await inbox.wake(connection, account_id, claimed) if claimed else []
     new = [group.id for group, result in folded if result.order and group.before is None]
     await orders.number(connection, account_id, new, [group.id for group, _ in folded])
+    return woken

@@ -18,6 +18,15 @@ DataOption = Annotated[
     Path | None,
     typer.Option("--data", help="Data directory. [dim]env DAYBOOK_DATA, else .daybook[/]", show_default=False),
 ]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=65535,
+        help="Serve metrics and health here; 0 takes a free port and logs it. [dim]env DAYBOOK_METRICS_PORT[/]",
+        show_default=False,
+    ),
+]
 
 
 @app.command()
@@ -44,31 +53,21 @@ def up(
 
 
 @app.command()
-def receive() -> None:
+def receive(metrics_port: MetricsPort = None) -> None:
     """Run one receiver against DATABASE_URL and REDIS_URL. SIGTERM drains it."""
-    settings = complete()
+    settings = complete(metrics_port=metrics_port)
     from worker.serve import run
 
     run(settings)
 
 
 @app.command()
-def work(
-    metrics_port: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=65535,
-            help="Serve metrics and health here; 0 takes a free port and prints it.",
-            show_default=False,
-        ),
-    ] = None,
-) -> None:
+def work(metrics_port: MetricsPort = None) -> None:
     """Run one worker against DATABASE_URL and REDIS_URL. SIGTERM drains it."""
-    settings = complete()
+    settings = complete(metrics_port=metrics_port)
     from worker.work import run
 
-    run(settings, metrics_port)
+    run(settings)
 
 
 @app.command()
@@ -91,7 +90,9 @@ def migrate() -> None:
     typer.echo("The schema is up to date.")
 
 
-def complete(data: Path | None = None, *, redis: bool = True, key: bool = True) -> Settings:
+def complete(
+    data: Path | None = None, *, redis: bool = True, key: bool = True, metrics_port: int | None = None
+) -> Settings:
     """The settings with the addresses and the secret key in them, or a `UserError` that says which is missing.
 
     The addresses are of the environment, else of the `daybook up` that runs on the data directory; the key is of the
@@ -102,7 +103,7 @@ def complete(data: Path | None = None, *, redis: bool = True, key: bool = True) 
     from worker.config import load
     from worker.local.datadir import DataDir, secret_keys
 
-    settings = load(**_given(data=data))
+    settings = load(**_given(data=data, metrics_port=metrics_port))
     directory = DataDir.find(settings.data)
     running = directory.read_json(directory.servers)
     found: dict[str, Any] = {

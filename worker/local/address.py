@@ -14,7 +14,7 @@ BACKLOG = 4096
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "localhost": "127.0.0.1"}  # noqa: S104
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, option: str = "--port", variable: str = "DAYBOOK_HOST") -> socket.socket:
     """The receiver's socket, made here and inherited: port 0 has no race, and a restart refuses no connection."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -27,11 +27,11 @@ def listen(host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise UserError(
                 f"Port {port} is taken by another program.",
-                remedy="Name another with --port (0 takes a free one).",
+                remedy=f"Name another with {option} (0 takes a free one).",
             ) from None
         raise UserError(
             f"Cannot listen on {host} port {port}: {(error.strerror or str(error)).lower()}.",
-            remedy="Name another with --port or DAYBOOK_HOST.",
+            remedy=f"Name another with {option} or {variable}.",
         ) from None
     return listener
 
@@ -56,6 +56,12 @@ async def ask_ready(host: str, port: int) -> str:
 def reachable(host: str) -> str:
     """The address at which this machine reaches what listens on `host`."""
     return EVERYWHERE.get(host, host)
+
+
+def web_address(host: str, port: int) -> str:
+    """The address at which this machine reaches what listens on `host` and `port`."""
+    host = reachable(host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def without_credentials(address: str) -> str:

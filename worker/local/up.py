@@ -16,7 +16,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from pydantic import SecretStr
 
 from worker.config import Settings
 from worker.errors import UserError
-from worker.local.address import ask_ready, listen, reachable, without_credentials
+from worker.local.address import ask_ready, listen, reachable, web_address, without_credentials
 from worker.local.datadir import DataDir, secret_keys
 from worker.local.keep import keep_running
 from worker.local.postgres import Postgres
@@ -33,21 +33,32 @@ from worker.local.process import Child
 from worker.local.valkey import Valkey
 
 READY_S = 120.0
+METRICS = ("DAYBOOK_METRICS_PORT", "DAYBOOK_METRICS_HOST")
+"""What to change where a metrics port cannot be had."""
 
 
 def up(settings: Settings) -> None:
     """Run until told to stop."""
     data = DataDir.make(settings.data)
-    with data.locked(), listen(settings.host, settings.port) as listener:
-        asyncio.run(_Instance(settings, data, listener).run())
+    first = settings.metrics_port or 0
+    with (
+        data.locked(),
+        listen(settings.host, settings.port) as listener,
+        listen(settings.metrics_host, first, *METRICS) as of_receiver,
+        listen(settings.metrics_host, first + 1 if first else 0, *METRICS) as of_worker,
+    ):
+        asyncio.run(_Instance(settings, data, listener, {"receive": of_receiver, "work": of_worker}).run())
 
 
 class _Instance:
     """One running `daybook up`."""
 
-    def __init__(self, settings: Settings, data: DataDir, listener: socket.socket) -> None:
+    def __init__(
+        self, settings: Settings, data: DataDir, listener: socket.socket, metrics: Mapping[str, socket.socket]
+    ) -> None:
         self._data = data
         self._listener = listener
+        self._metrics = metrics
         self._settings = settings.model_copy(update={"port": listener.getsockname()[1], "data": data.path})
         self._servers: list[Postgres | Valkey] = []
         self._programs: list[Child] = []
@@ -92,7 +103,7 @@ class _Instance:
         _say(f"Data in {self._data.path}, logs in {self._data.logs}")
         await self._start_servers()
         await self._prepare()
-        receiver = self._program("receive", inherit=(self._listener.fileno(),))
+        receiver = self._program("receive", self._listener)
         worker = self._program("work")
         for child in (receiver, worker):
             child.start()
@@ -102,6 +113,8 @@ class _Instance:
         url = self._url
         self._data.write(self._data.url, url)
         self._is_ready = True
+        told = ", ".join(f"{name} {address}/metrics" for name, address in self._measured.items())
+        _say(f"Metrics: {told}")
         _say(f"ready {url}")
         if self._sign_in_link:
             link = self._sign_in_link
@@ -133,6 +146,7 @@ class _Instance:
                 "database_url": self._settings.database_url,
                 "redis_url": self._settings.redis_url,
                 "sockets": str(self._sockets or ""),
+                "metrics": self._measured,
             },
         )
 
@@ -166,7 +180,7 @@ class _Instance:
             _say(line)
         self._sign_in_link = made.sign_in_link
 
-    def _program(self, command: str, inherit: tuple[int, ...] = ()) -> Child:
+    def _program(self, command: str, listener: socket.socket | None = None) -> Child:
         settings = self._settings
         key = settings.secret_key.get_secret_value() if settings.secret_key else ""
         environment = {
@@ -176,9 +190,12 @@ class _Instance:
             "DAYBOOK_DATA": str(self._data.path),
             "DAYBOOK_SECRET_KEY": key,
             "PORT": str(settings.port),
+            "DAYBOOK_METRICS_FD": str(self._metrics[command].fileno()),
         }
-        if inherit:
-            environment["DAYBOOK_LISTEN_FD"] = str(inherit[0])
+        inherit = [self._metrics[command].fileno()]
+        if listener:
+            environment["DAYBOOK_LISTEN_FD"] = str(listener.fileno())
+            inherit.append(listener.fileno())
         return Child(
             command,
             [sys.executable, "-P", "-m", "worker.cli", command],  # -P: a `worker` in the current folder is not ours
@@ -214,8 +231,13 @@ class _Instance:
 
     @property
     def _url(self) -> str:
-        host = reachable(self._settings.host)
-        return f"http://{f'[{host}]' if ':' in host else host}:{self._settings.port}"
+        return web_address(self._settings.host, self._settings.port)
+
+    @property
+    def _measured(self) -> dict[str, str]:
+        """Where each program serves its metrics."""
+        host = self._settings.metrics_host
+        return {name: web_address(host, listener.getsockname()[1]) for name, listener in self._metrics.items()}
 
     # Stopping
 

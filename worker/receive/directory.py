@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from schemas.provider import Adapter, Source
+from worker.logs import said
 from worker.providers import adapters
 from worker.store import connections
 from worker.store.db import Pool
@@ -92,4 +93,4 @@ class Directory:
                 async with self._lock:
                     await self.refresh()
             except Exception as error:  # noqa: BLE001  (the door stays open on what it knows)
-                log.warning("connections_not_refreshed", error=type(error).__name__, message=str(error)[:200])
+                log.warning("connections_not_refreshed", error=type(error).__name__, message=said(error))

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from schemas.provider import Delivery, Verdict
 from schemas.refusal import Trace
+from worker import metrics
 from worker.config import Settings
 from worker.problems import problem
 from worker.receive.accept import event_of, not_an_object
@@ -58,6 +59,7 @@ class Receiver:
             return _answer({"status": "pong"})
         if verification.verdict is Verdict.REFUSED:
             self._rejects.unverified(door, delivery, verification)
+            metrics.source(door.source.connection).bad_signature.inc()
             return problem(401, verification.detail, code=verification.cause)
         wrong = not_an_object(body)
         if wrong:
@@ -91,18 +93,25 @@ class Receiver:
     def _refuse(self, door: Door, trace: Trace, status: int, detail: str) -> web.Response:
         """A refusal of a body that was not read to its end: the connection cannot be used again."""
         self._rejects.note(door, trace)
+        if trace in (Trace.TOO_LARGE, Trace.TOO_SLOW):
+            counters = metrics.source(door.source.connection)
+            (counters.too_large if trace is Trace.TOO_LARGE else counters.timeout).inc()
         response = problem(status, detail, headers={"Connection": "close"})
         response.force_close()
         return response
 
     async def _store(self, door: Door, delivery: Delivery) -> web.Response:
         event = event_of(door.account_id, door.connection_id, door.adapter, door.source, delivery)
+        counters = metrics.source(door.source.connection)
         try:
             stored = await self._inbox.put(event)
         except Full:
+            counters.shed.inc()
             return _unavailable("Too many deliveries are waiting to be stored.")
         except Exception:  # noqa: BLE001  (logged where it happened; the sender must come again)
+            counters.shed.inc()
             return _unavailable("The delivery could not be stored.")
+        (counters.duplicate if stored.duplicate else counters.conflict if stored.conflict else counters.accepted).inc()
         return _answer({"status": "duplicate" if stored.duplicate else "accepted", "event": stored.id})
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
 import asyncpg
 import structlog
 
+from worker import metrics, tracing
+from worker.logs import said
 from worker.store import inbox
 from worker.store.db import Pool
 from worker.store.inbox import NewEvent, Stored
@@ -18,6 +21,10 @@ log = structlog.get_logger("receive")
 SECOND_COMMIT_AT = 16
 """So many deliveries that wait while a commit is under way begin another beside it."""
 _Entry = tuple[NewEvent, "asyncio.Future[Stored]"]
+
+
+IDS_LOGGED = 256
+"""Ids in the line of one commit; how many events it held is said in any case."""
 
 
 class Full(Exception):
@@ -81,6 +88,7 @@ class Inbox:
                 self._bytes -= sum(len(event.body) + len(event.headers) for event, _ in entries)
 
     async def _commit(self, entries: Sequence[_Entry]) -> None:
+        began = time.perf_counter()
         try:
             stored = await self._store([event for event, _ in entries])
         except asyncpg.DataError as error:
@@ -94,6 +102,13 @@ class Inbox:
             self._fail(entries, error)
             return
         self._signal([answer for answer in stored if answer.open])
+        metrics.inbox_commit_duration.observe(time.perf_counter() - began)
+        metrics.inbox_batch_size.observe(len(entries))
+        new = [answer.id for answer in stored if not answer.duplicate]
+        log.info(
+            "deliveries_committed", deliveries=len(stored), duplicates=len(stored) - len(new), events=new[:IDS_LOGGED]
+        )
+        tracing.batch("receive", ((id_, "received") for id_ in new), began)
         for (_, future), answer in zip(entries, stored, strict=True):
             if not future.done():
                 future.set_result(answer)
@@ -105,7 +120,7 @@ class Inbox:
             return await inbox.store(self._pool, events)
 
     def _fail(self, entries: Sequence[_Entry], error: Exception) -> None:
-        log.error("commit_failed", events=len(entries), error=type(error).__name__, message=str(error)[:200])
+        log.error("commit_failed", events=len(entries), error=type(error).__name__, message=said(error))
         for _, future in entries:
             if not future.done():
                 future.set_exception(error)

@@ -18,6 +18,7 @@ import structlog
 from schemas.provider import Cause, Delivery, Source, Verdict, Verification
 from schemas.refusal import Trace
 from worker.ids import new_id
+from worker.logs import said
 from worker.receive.accept import FORGOTTEN
 from worker.receive.directory import Directory, Door
 from worker.store import refusals
@@ -125,7 +126,7 @@ class Rejects:
             try:
                 await self.flush()
             except Exception as error:  # noqa: BLE001  (the next flush is due in a second)
-                log.warning("refusals_not_written", error=type(error).__name__, message=str(error)[:200])
+                log.warning("refusals_not_written", error=type(error).__name__, message=said(error))
 
     async def close(self) -> None:
         """The last flush, which must not hold up the end."""

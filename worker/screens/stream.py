@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
 
 from worker.context import CONTEXT
+from worker.logs import said
 from worker.problems import problem
 from worker.screens.front import LOOKS, VIEW, chosen, look_of, sections_of
 from worker.screens.looks import Looks
@@ -79,7 +80,7 @@ async def _watch(request: web.Request, response: EventSourceResponse, session: S
                 return
             sections = sections_of(request, await look_of(request, session, choice))
         except Exception as error:  # noqa: BLE001  (whatever the database does, the stream says so and goes on)
-            log.warning("overview_not_read", error=type(error).__name__, message=str(error)[:200])
+            log.warning("overview_not_read", error=type(error).__name__, message=said(error))
             await response.send("The database does not answer: these numbers are old.", event="stale")
         else:
             changed = {name: html for name, html in sections.items() if sent.get(name) != html}

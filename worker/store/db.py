@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 import asyncpg
 import msgspec
 
+from worker import metrics
+
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Pooled: TypeAlias = "Connection | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -38,6 +40,7 @@ def to_json(value: Any) -> str:
 
 
 async def _prepare(connection: Connection) -> None:
+    connection.add_query_logger(metrics.statement_done)
     await connection.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
     for name in ("json", "jsonb"):
         await connection.set_type_codec(

@@ -37,13 +37,15 @@ class NewEvent(msgspec.Struct, frozen=True):
 
 
 class Stored(msgspec.Struct, frozen=True):
-    """What the inbox made of a delivery: the event's id, whether it was there before, if it still wants applying."""
+    """What the inbox made of a delivery: the event's id, whether it was there before, if it still wants applying, and
+    whether its own id was used before with another body."""
 
     id: str
     lane: str
     account_id: str
     duplicate: bool = False
     open: bool = True
+    conflict: bool = False
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -104,11 +106,20 @@ async def store(pool: Pool, events: Sequence[NewEvent]) -> list[Stored]:
         if key in known:
             answers.append(known[key])
         else:
-            answers.append(Stored(first[key].id, event.lane, event.account_id, duplicate=first[key] is not event))
+            answers.append(
+                Stored(
+                    first[key].id,
+                    event.lane,
+                    event.account_id,
+                    duplicate=first[key] is not event,
+                    conflict=new.get(event.id, False),
+                )
+            )
     return answers
 
 
-async def _insert(connection: Pooled, rows: Sequence[NewEvent]) -> set[str]:
+async def _insert(connection: Pooled, rows: Sequence[NewEvent]) -> dict[str, bool]:
+    """The ids of what was new, each with whether it conflicts."""
     seen: set[tuple[str, str]] = set()
     conflicts = []
     for event in rows:
@@ -133,7 +144,7 @@ async def _insert(connection: Pooled, rows: Sequence[NewEvent]) -> set[str]:
         [event.sound for event in rows],
         RESCUE_AFTER,
     )
-    return {row["event_id"] for row in inserted}
+    return {row["id"]: row["id_conflict"] for row in inserted}
 
 
 async def open_batch(pool: Pool, account_id: str, batch_id: str, worker: str, event_ids: Sequence[str]) -> None:
@@ -156,9 +167,15 @@ async def move(connection: Pooled, account_id: str, merged: Mapping[str, str]) -
     await connection.execute(_SQL["move_events"], account_id, sources, [merged[source] for source in sources])
 
 
-async def wake(connection: Pooled, account_id: str, dossiers: Sequence[str]) -> None:
-    """What waited for these dossiers to be claimed is applied."""
-    await connection.execute(_SQL["wake_waiting"], account_id, sorted(dossiers))
+async def wake(connection: Pooled, account_id: str, dossiers: Sequence[str]) -> list[asyncpg.Record]:
+    """What waited for these dossiers to be claimed is applied; what is told of those events."""
+    woken = await connection.fetch(_SQL["wake_waiting"], account_id, sorted(dossiers))
+    return await described(connection, account_id, [row["event_id"] for row in woken]) if woken else []
+
+
+async def described(connection: Pooled, account_id: str, event_ids: Sequence[str]) -> list[asyncpg.Record]:
+    """What is told of events beside what became of them: whose they are, what about, since when."""
+    return list(await connection.fetch(_SQL["described_events"], account_id, sorted(event_ids)))
 
 
 async def settle(connection: Pooled, account_id: str, outcomes: Sequence[Outcome]) -> None:

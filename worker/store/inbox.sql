@@ -20,11 +20,12 @@ WITH given AS (
       FROM given g
      ORDER BY account_id, connection_id, dedupe
     ON CONFLICT (account_id, connection_id, dedupe) DO NOTHING
-    RETURNING account_id, id, lane, received_at
+    RETURNING account_id, id, lane, received_at, id_conflict
+), opened AS (
+    INSERT INTO event_states (account_id, event_id, lane, next_attempt_at)
+    SELECT account_id, id, lane, received_at + $15::interval FROM stored
 )
-INSERT INTO event_states (account_id, event_id, lane, next_attempt_at)
-SELECT account_id, id, lane, received_at + $15::interval FROM stored
-RETURNING event_id
+SELECT id, id_conflict FROM stored
 
 -- known_events: the events that the given deliveries repeat, with what became of them
 SELECT e.connection_id, e.dedupe, e.id, e.lane, s.state
@@ -68,6 +69,15 @@ UPDATE event_states
 -- wake_waiting: events that waited for these dossiers to be claimed are applied by it
 UPDATE event_states SET state = 'applied', reason = NULL, settled_at = now()
  WHERE account_id = $1 AND dossier_id = ANY ($2) AND state = 'waiting'
+RETURNING event_id
+
+-- described_events: what is told of events
+SELECT e.id, c.name AS connection, c.provider, e.topic, e.received_at, s.attempts, s.dossier_id
+  FROM event_states s
+  JOIN events e ON e.account_id = s.account_id AND e.id = s.event_id
+  JOIN connections c ON c.account_id = e.account_id AND c.id = e.connection_id
+ WHERE s.account_id = $1 AND s.event_id = ANY ($2)
+ ORDER BY s.event_id
 
 -- move_events: events of a dossier that was merged belong to the one that remains
 UPDATE event_states s SET dossier_id = g.target

@@ -8,7 +8,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import structlog
+from asyncpg import Record
 
+from worker import metrics
+from worker.apply import told
 from worker.context import Context
 from worker.store import inbox
 from worker.store.db import transaction
@@ -37,6 +40,7 @@ async def tick(ctx: Context) -> int:
             await inbox.postpone(connection, due, AGAIN_AFTER)
     for event in due:
         ctx.lanes.signal(event.lane, event.account_id, [event.event_id], alone=event.tried)
+    metrics.sweep_rescued.inc(sum(not event.tried for event in due))
     if due:
         log.warning("events_signalled_again", events=len(due))
     return len(due)
@@ -45,14 +49,24 @@ async def tick(ctx: Context) -> int:
 async def _take_up_orphans(ctx: Context) -> None:
     """Batches of workers that died: each event has had a try, and is applied alone from now on. The tries are counted
     by the commit that forgets the batch: the event that killed that worker may kill this one at any moment."""
+    tries: dict[tuple[str, str], tuple[str, int]] = {}
+    described: dict[tuple[str, str], Record] = {}
     async with transaction(ctx.pool) as connection:
         orphans = await inbox.orphaned(connection, DEAD_WORKER_AFTER)
         for event_id, account_id in sorted((event, row["account_id"]) for row in orphans for event in row["event_ids"]):
-            await inbox.count_try(
+            state = await inbox.count_try(
                 connection, account_id, event_id, "the worker died while applying it", ctx.settings.max_attempts
             )
+            if state:
+                tries[account_id, event_id] = state
+        for account_id in sorted({account_id for account_id, _ in tries}):
+            ids = [event_id for account, event_id in tries if account == account_id]
+            for row in await inbox.described(connection, account_id, ids):
+                described[account_id, row["id"]] = row
         for batch in orphans:
             await inbox.close_batch(connection, batch["account_id"], batch["id"])
         await inbox.forget_batches(connection, FORGOTTEN_AFTER)
+    for (account_id, event_id), row in described.items():
+        told.tell(account_id, row, *tries[account_id, event_id], ctx.clock())
     for batch in orphans:
         log.warning("batch_left_behind", worker=batch["worker"], events=len(batch["event_ids"]))

@@ -306,3 +306,15 @@ def test_a_delivery_is_known_by_its_id_and_body() -> None:
     )
     assert other.delivery_id == seen.delivery_id
     assert other.dedupe != seen.dedupe
+
+
+def test_R4_the_tolerance_is_300_s_unless_the_connection_says_otherwise() -> None:
+    key = b"whsec_" + base64.b64encode(b"k" * 24)
+    headers = {name.lower(): value for name, value in standard.sign(BODY, "", key, 1000.0, {}).items()}
+    for settings, now, cause in (
+        ({}, 1300.0, None),
+        ({}, 1301.0, "stale"),
+        ({"tolerance_s": 900}, 1301.0, None),
+        ({"tolerance_s": 900}, 1901.0, "stale"),
+    ):
+        assert standard.verify(Delivery(headers, BODY, now), Source("s", (key,), settings)).cause == cause

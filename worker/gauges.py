@@ -1,0 +1,118 @@
+"""What the database and Valkey are asked for the metrics: every few seconds by each worker, never by a scrape.
+
+**While a server is away its gauges are absent, not zero and not old**: a reading is shown for 20 seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from prometheus_client.core import REGISTRY, CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from worker.context import Context
+from worker.store import backlog
+from worker.store.backlog import Backlog
+from worker.store.db import Pool, acquire
+
+PERIOD_S = 5.0
+SHOWN_S = 20.0
+ALIVE_WITHIN = timedelta(seconds=15)
+READ_S = 10.0
+_ABSENT = f"Absent while PostgreSQL does not answer. Asked every {PERIOD_S:g} s; the same from every worker."
+
+
+class Reading(Collector):
+    """The last answers, and when they came."""
+
+    def __init__(self) -> None:
+        self._backlog: tuple[float, Backlog] | None = None
+        self._valkey: tuple[float, bool, int] | None = None
+        self._pools: list[Pool] = []
+
+    def note(self, found: Backlog) -> None:
+        self._backlog = (time.monotonic(), found)
+
+    def note_valkey(self, policy: str, evicted: int) -> None:
+        self._valkey = (time.monotonic(), policy == "noeviction", evicted)
+
+    def forget(self) -> None:
+        self._backlog = self._valkey = None
+
+    @contextmanager
+    def pool(self, pool: Pool) -> Iterator[None]:
+        self._pools.append(pool)
+        try:
+            yield
+        finally:
+            self._pools.remove(pool)
+
+    def collect(self) -> Iterable[Metric]:
+        found = self._backlog[1] if self._backlog and _fresh(self._backlog[0]) else None
+        pending = GaugeMetricFamily(
+            "inbox_pending",
+            f"Events that are not settled, by state; counted up to {backlog.LIMIT:,}. {_ABSENT}",
+            labels=("state",),
+        )
+        oldest = GaugeMetricFamily(
+            "inbox_oldest_pending_age_seconds",
+            f"Time since the receipt of the oldest event that nobody has tried yet; 0 where there is none. {_ABSENT}",
+        )
+        dead = GaugeMetricFamily(
+            "inbox_dead", f"Events that nobody applies any more; counted up to {backlog.LIMIT:,}. {_ABSENT}"
+        )
+        workers = GaugeMetricFamily(
+            "workers_alive", f"Workers heard of within {ALIVE_WITHIN.total_seconds():g} s. {_ABSENT}"
+        )
+        if found is not None:
+            for state, events in found.pending.items():
+                pending.add_metric((state,), events)
+            oldest.add_metric((), found.oldest_s)
+            dead.add_metric((), found.dead)
+            workers.add_metric((), found.workers)
+        yield from (pending, oldest, dead, workers)
+        yield from self._of_valkey()
+        yield self._of_pools()
+
+    def _of_valkey(self) -> Iterable[Metric]:
+        keeps = GaugeMetricFamily(
+            "valkey_noeviction", "1 where Valkey's maxmemory-policy is noeviction, else 0. Absent while it is away."
+        )
+        evicted = CounterMetricFamily("valkey_evicted_keys", "Keys that Valkey dropped to make room.")
+        if self._valkey and _fresh(self._valkey[0]):
+            keeps.add_metric((), self._valkey[1])
+            evicted.add_metric((), self._valkey[2])
+        return keeps, evicted
+
+    def _of_pools(self) -> Metric:
+        connections = GaugeMetricFamily(
+            "db_client_connection_count", "Connections of this process to PostgreSQL, by state.", labels=("state",)
+        )
+        if self._pools:
+            idle = sum(pool.get_idle_size() for pool in self._pools)
+            connections.add_metric(("idle",), idle)
+            connections.add_metric(("used",), sum(pool.get_size() for pool in self._pools) - idle)
+        return connections
+
+
+reading = Reading()
+REGISTRY.register(reading)
+watch_pool = reading.pool
+
+
+async def tick(ctx: Context) -> int:
+    """Ask once. A server that does not answer leaves the last reading, which is not shown for long."""
+    async with asyncio.timeout(READ_S), acquire(ctx.pool) as connection:
+        reading.note(await backlog.read(connection, ALIVE_WITHIN))
+    memory = await ctx.lanes.memory()
+    if memory:
+        reading.note_valkey(*memory)
+    return 0
+
+
+def _fresh(at: float) -> bool:
+    return time.monotonic() - at < SHOWN_S

@@ -1,0 +1,23 @@
+-- open_everywhere: how many events of all accounts are in each unsettled state, each counted up to a limit
+SELECT g.state, n.events
+  FROM unnest(ARRAY['received', 'retrying', 'waiting', 'dead']) AS g (state)
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS events
+         FROM (SELECT FROM accounts a
+                CROSS JOIN LATERAL (
+                      SELECT FROM event_states s
+                       WHERE s.account_id = a.id AND s.state = g.state
+                         AND s.state IN ('received', 'waiting', 'retrying', 'dead')
+                       LIMIT $1) AS o
+                LIMIT $1) AS counted) AS n
+
+-- oldest_everywhere: how long ago the oldest event was received that nobody has tried, and how many workers live
+SELECT coalesce(extract(epoch FROM now() - min(e.received_at)), 0)::float8 AS oldest_s,
+       (SELECT count(*) FROM workers WHERE seen_at > now() - $1::interval) AS workers
+  FROM accounts a
+ CROSS JOIN LATERAL (
+       SELECT s.account_id, s.event_id FROM event_states s
+        WHERE s.account_id = a.id AND s.state = 'received'
+        ORDER BY s.event_id
+        LIMIT 1) AS first
+  JOIN events e ON e.account_id = first.account_id AND e.id = first.event_id
