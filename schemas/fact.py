@@ -10,6 +10,7 @@ Keys are `<namespace>:<id>`: `stripe:pi_123` (Stripe's ids are unique over endpo
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -62,7 +63,7 @@ class Dossier(msgspec.Struct, frozen=True, omit_defaults=True):
     refs: tuple[str, ...] = ()
 
 
-class Reading(msgspec.Struct, frozen=True):
+class Reading(msgspec.Struct, frozen=True, dict=True):
     """What an adapter reads from one event.
 
     `facts`: one statement each, about the objects the event touches. `links`: further keys known to belong to the
@@ -73,7 +74,7 @@ class Reading(msgspec.Struct, frozen=True):
     links: tuple[str, ...] = ()
     refs: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def keys(self) -> tuple[str, ...]:
         """Every object key of the event, sorted, each once."""
         return tuple(sorted({*self.links, *(fact.key for fact in self.facts)}))

@@ -9,6 +9,7 @@ import traceback
 from typing import Any
 
 import asyncpg
+import msgspec
 import structlog
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -60,6 +61,18 @@ def said(error: BaseException) -> str:
     return str(error)[:200] if isinstance(error, _OF_SERVERS) else ""
 
 
+class _Lines(structlog.WriteLogger):
+    """Writes finished lines, under the name of the part of Daybook that says them."""
+
+    def __init__(self, name: str = "") -> None:
+        super().__init__(sys.stderr)
+        self.name = name
+
+
+def _json(event: EventDict, **_options: Any) -> str:
+    return msgspec.json.encode(event, enc_hook=repr).decode()
+
+
 def _one_line(_logger: Any, _name: str, event: EventDict) -> EventDict:
     """An exception as its name, what it may say and its last frames: a log line is a line."""
     given = event.pop("exc_info", None)
@@ -80,9 +93,11 @@ def configure(level: str = "info") -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    # Our own lines do not take the way through `logging`: a worker writes one for every event, and it costs four times as
+    # much.
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*shared, _one_line, structlog.processors.JSONRenderer(_json)],
+        logger_factory=_Lines,
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper(), logging.INFO)),
         cache_logger_on_first_use=True,
     )
@@ -93,7 +108,7 @@ def configure(level: str = "info") -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 _one_line,
-                structlog.processors.JSONRenderer(),
+                structlog.processors.JSONRenderer(_json),
             ],
         )
     )

@@ -112,8 +112,6 @@ class Source:
 
 source = cache(Source)
 """Call it only with the name of a connection that the directory knows."""
-http_seconds = cache(http_duration.labels)
-http_bytes = cache(http_body_size.labels)
 
 
 class Lane:
