@@ -41,7 +41,8 @@ def event_of(account_id: str, connection_id: str, adapter: Adapter, source: Sour
 def not_an_object(body: bytes) -> tuple[Trace, str] | None:
     """Why the body cannot be an event, or None."""
     try:
-        body.decode()
+        if not body.isascii():
+            body.decode()
     except UnicodeDecodeError as error:
         return Trace.NOT_UTF8, f"The body is not UTF-8 (byte {error.start}). Send JSON in UTF-8."
     try:
@@ -77,6 +78,14 @@ def _text(value: str) -> str:
 
 def _kept(delivery: Delivery) -> str:
     """The headers worth keeping, as JSON: no credentials, and no more than a few kilobytes."""
+    if FORGOTTEN.isdisjoint(delivery.headers):
+        try:
+            whole = msgspec.json.encode(delivery.headers)
+        except UnicodeEncodeError:
+            pass
+        else:
+            if len(whole) <= _HEADERS_LIMIT:
+                return whole.decode()
     kept, size = {}, 0
     for name, value in delivery.headers.items():
         size += len(name) + len(value)

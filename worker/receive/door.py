@@ -125,8 +125,8 @@ def _unavailable(what: str) -> web.Response:
 
 def _headers(request: web.Request) -> dict[str, str]:
     """Lower-case names; a header sent twice as its values joined by a comma."""
-    found: dict[str, str] = {}
-    for name, value in request.headers.items():
-        name = name.lower()
-        found[name] = f"{found[name]}, {value}" if name in found else value
+    given = request.headers
+    found = {name.lower(): value for name, value in given.items()}
+    if len(found) < len(given):
+        found = {name: ", ".join(given.getall(name)) for name in found}
     return found
