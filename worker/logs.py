@@ -93,8 +93,7 @@ def configure(level: str = "info") -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    # Our own lines do not take the way through `logging`: a worker writes one for every event, and it costs four times as
-    # much.
+    # Our own lines do not go through `logging`: a worker writes one for every event, and it costs four times as much.
     structlog.configure(
         processors=[*shared, _one_line, structlog.processors.JSONRenderer(_json)],
         logger_factory=_Lines,

@@ -35,7 +35,7 @@ def route_of(request: web.Request) -> str:
 
 
 class _Meter:
-    """What is known of a route and method before a request comes: bound once, since the door answers thousands a second."""
+    """What is known of a route and method before a request comes: bound once, for the door's sake."""
 
     __slots__ = ("bytes", "method", "ok", "route", "silent")
 
