@@ -154,11 +154,8 @@ class Lanes:
         """Send what is noted, if Redis takes it at once; the sweep finds the rest."""
         if self._task:
             await ended(self._task, within_s=CLOSE_S)
-        await within(CLOSE_S, self._farewell())
-
-    async def _farewell(self) -> None:
-        await self.flush()
-        await self._redis.connection_pool.disconnect()
+        await within(CLOSE_S, self.flush())
+        await within(CLOSE_S, self._redis.connection_pool.disconnect())
 
 
 class Runner:
@@ -261,3 +258,4 @@ async def put_away(worker: Worker, within_s: float = AWAY_S) -> None:
     """Put a worker away. Jobs that its end cut short raise their cancellation here: it is theirs, not ours."""
     if not await within(within_s, worker.close()):
         log.warning("lane_not_closed")
+        await within(CLOSE_S, worker.pool.connection_pool.disconnect())

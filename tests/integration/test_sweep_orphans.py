@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.provider import Lane
 from tests.world import World
 from worker.ids import new_id
+from worker.lanes import SLOTS
 from worker.store import inbox, workers
 from worker.upkeep import sweep
 
@@ -42,3 +44,18 @@ async def test_I1_a_batch_whose_end_postgres_missed_goes_though_its_worker_lives
     await sweep.tick(shop.ctx)
     assert await shop.rows("SELECT id FROM batches") == []
     assert await shop.rows("SELECT attempts FROM event_states") == [{"attempts": 0}]
+
+
+async def test_I1_suspects_of_a_death_go_one_at_a_time_through_the_lane_of_one_slot(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event_id = await _left_behind(shop, "gone", "1 minute")
+    await sweep.tick(shop.ctx)  # counts the try
+    await shop.ctx.pool.execute("UPDATE event_states SET next_attempt_at = now()")
+    rung: list[tuple[str, list[str], bool]] = []
+    monkeypatch.setattr(
+        shop.ctx.lanes, "signal", lambda lane, _account, ids, *, alone: rung.append((lane, list(ids), alone))
+    )
+    await sweep.tick(shop.ctx)
+    assert rung == [("bulk", [event_id], True)]
+    assert SLOTS[Lane.BULK] == 1

@@ -21,6 +21,7 @@ async def test_X5_work_that_does_not_let_itself_be_cancelled_is_left_behind() ->
     before = loop.time()
     assert await within(0.05, _stubborn(release)) is False
     task = asyncio.create_task(_stubborn(release))
+    await asyncio.sleep(0)  # it has begun
     await ended(task, within_s=0.05)
     assert loop.time() - before < 2
     release.set()

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import structlog
 
+from schemas.provider import Lane
 from worker.context import Context
 from worker.store import inbox
 from worker.store.db import transaction
@@ -36,7 +37,10 @@ async def tick(ctx: Context) -> int:
         if due:
             await inbox.postpone(connection, due, AGAIN_AFTER)
     for event in due:
-        ctx.lanes.signal(event.lane, event.account_id, [event.event_id], alone=event.tried)
+        # Suspects of having killed a worker go through the lane of one slot: side by side in one process, the one that
+        # kills would take the others with it each time, until they were dead too.
+        lane = Lane.BULK if event.suspect else event.lane
+        ctx.lanes.signal(lane, event.account_id, [event.event_id], alone=event.tried)
     if due:
         log.warning("events_signalled_again", events=len(due))
     return len(due)
@@ -48,9 +52,7 @@ async def _take_up_orphans(ctx: Context) -> None:
     async with transaction(ctx.pool) as connection:
         orphans = await inbox.orphaned(connection, DEAD_WORKER_AFTER)
         for event_id, account_id in sorted((event, row["account_id"]) for row in orphans for event in row["event_ids"]):
-            await inbox.count_try(
-                connection, account_id, event_id, "the worker died while applying it", ctx.settings.max_attempts
-            )
+            await inbox.count_try(connection, account_id, event_id, inbox.WORKER_DIED, ctx.settings.max_attempts)
         for batch in orphans:
             await inbox.close_batch(connection, batch["account_id"], batch["id"])
         await inbox.forget_batches(connection, FORGOTTEN_AFTER)
