@@ -31,6 +31,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from schemas.provider import Lane
 from worker import metrics
+from worker.ending import ended, within
 from worker.logs import said
 from worker.together import Together
 
@@ -49,21 +50,18 @@ PENDING_LIMIT = 50_000
 RING_EVERY_S = 0.02
 """At most so often, since a job costs its sender half a millisecond. The first signal after a silence is sent at once,
 those that follow it travel together."""
-CLOSE_S = 6
-"""How long arq may take to put a worker away while Redis does not answer."""
+BOOKS_S = 0.3
+"""How long arq's own notes about a job that has ended may take at a stop. They are worth nothing: the sweep looks into
+the inbox only, and a job that runs again finds its events settled."""
+AWAY_S = 5
+"""How long arq may take to put a worker away whose Redis does not answer, before the next one is begun."""
+CLOSE_S = 0.4
+"""How long a farewell to Redis may take at a stop."""
 Apply = Callable[[str, Sequence[str]], Awaitable[None]]
 
 
 def queue_name(lane: Lane) -> str:
     return f"daybook:{lane}"
-
-
-async def ended(*tasks: asyncio.Task[None]) -> None:
-    """Cancel tasks until they have ended: a library that times out at the same moment swallows a cancellation."""
-    while pending := [task for task in tasks if not task.done()]:
-        for task in pending:
-            task.cancel()
-        await asyncio.wait(pending, timeout=0.2)
 
 
 def _encode(value: dict[str, Any]) -> bytes:
@@ -174,10 +172,11 @@ class Lanes:
         return {lane: int(await self._redis.zcard(queue_name(lane))) for lane in Lane}
 
     async def close(self) -> None:
+        """Send what is noted, if Redis takes it at once; the sweep finds the rest."""
         if self._task:
-            await ended(self._task)
-        await self.flush()
-        await self._redis.connection_pool.disconnect()
+            await ended(self._task, within_s=CLOSE_S)
+        await within(CLOSE_S, self.flush())
+        await within(CLOSE_S, self._redis.connection_pool.disconnect())
 
 
 class Runner:
@@ -192,6 +191,7 @@ class Runner:
         self._loops: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
         self.running: dict[str, int] = dict.fromkeys(Lane, 0)
+        self._bodies: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Run until `stop`."""
@@ -206,17 +206,22 @@ class Runner:
         return task
 
     async def stop(self) -> None:
-        """Take no more jobs, let the running ones end (up to the drain time), then return."""
+        """Take no more jobs, let the running ones end (up to the drain time), then return at once: while Redis does not
+        answer, arq's notes about jobs that have ended would take longer than the jobs."""
         self._stopping.set()
         for worker in self._workers.values():
             worker.allow_pick_jobs = False
-        jobs = [task for worker in self._workers.values() for task in worker.tasks.values()]
-        if jobs:  # arq's own book-keeping of a job comes after its body
-            await asyncio.wait(jobs, timeout=self._drain_s)
-        await ended(*(worker.main_task for worker in self._workers.values() if worker.main_task))
+        until = asyncio.get_running_loop().time() + self._drain_s
+        while self._bodies and (left := until - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(self._bodies, timeout=left)  # and again: arq may begin what it had already picked
+        books = [task for worker in self._workers.values() for task in worker.tasks.values()]
+        if books:
+            await asyncio.wait(books, timeout=BOOKS_S)
+        polls = [worker.main_task for worker in self._workers.values() if worker.main_task]
+        await ended(*polls, within_s=CLOSE_S)
         if self._loops:
             await asyncio.wait(self._loops, timeout=CLOSE_S)
-            await ended(*self._loops)
+            await ended(*self._loops, within_s=CLOSE_S)
 
     async def _keep_running(self, lane: Lane) -> None:
         pause = 0.1
@@ -231,7 +236,7 @@ class Runner:
             except Exception as error:  # noqa: BLE001  (arq ends on whatever Redis does to it)
                 log.warning("lane_interrupted", lane=lane, error=type(error).__name__, message=said(error))
             finally:
-                await put_away(worker)
+                await put_away(worker, CLOSE_S if self._stopping.is_set() else AWAY_S)
             if not self._stopping.is_set():
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
@@ -241,6 +246,8 @@ class Runner:
             account_id, event_ids, *rest = args
             self.running[lane] += 1
             began, failed = time.perf_counter(), ""
+            body = cast("asyncio.Task[None]", asyncio.current_task())
+            self._bodies.add(body)
             try:
                 await self._together.apply(lane, account_id, event_ids, alone=bool(rest and rest[0]))
             except Exception as error:  # noqa: BLE001  (an exception through arq is a job dropped without a word)
@@ -249,6 +256,7 @@ class Runner:
                     "job_failed", lane=lane, events=len(event_ids), error=type(error).__name__, message=said(error)
                 )
             finally:
+                self._bodies.discard(body)
                 self.running[lane] -= 1
                 metrics.lane(queue_name(lane)).processed(time.perf_counter() - began, failed)
 
@@ -273,14 +281,8 @@ class Runner:
         )
 
 
-async def put_away(worker: Worker) -> None:
+async def put_away(worker: Worker, within_s: float = AWAY_S) -> None:
     """Put a worker away. Jobs that its end cut short raise their cancellation here: it is theirs, not ours."""
-    try:
-        async with asyncio.timeout(5):
-            await worker.close()
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-    except Exception as error:  # noqa: BLE001  (whatever keeps arq from ending, the lane must go on)
-        log.warning("lane_not_closed", error=type(error).__name__)
+    if not await within(within_s, worker.close()):
+        log.warning("lane_not_closed")
+        await within(CLOSE_S, worker.pool.connection_pool.disconnect())

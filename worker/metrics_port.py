@@ -16,10 +16,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from worker import metrics
 from worker.context import CONTEXT, Context
+from worker.ending import ended
 from worker.errors import UserError
 from worker.gauges import watch_pool
 from worker.health import healthz, readyz
-from worker.lanes import ended
 from worker.local.address import web_address
 
 LAG_PERIOD_S = 0.5

@@ -19,9 +19,10 @@ from worker.api import routes as api_routes
 from worker.bootstrap import bootstrap_connections
 from worker.config import Settings
 from worker.context import CONTEXT, Context
+from worker.ending import ended, within
 from worker.errors import UserError
 from worker.health import healthz, readyz
-from worker.lanes import Lanes, ended
+from worker.lanes import Lanes
 from worker.logs import configure
 from worker.metrics_port import metrics_port
 from worker.receive.directory import Directory
@@ -41,7 +42,9 @@ POOL_SIZE = 10
 DOOR_POOL_SIZE = 3
 """Connections of the door's own: two commits at once and a look at the connections, whatever else the API is asked."""
 REJECTS: web.AppKey[Rejects] = web.AppKey("rejects", Rejects)
-LEAVE_MARGIN_S = 2.0
+CLOSE_S = 0.3
+"""How long a farewell to PostgreSQL may take."""
+LEAVE_MARGIN_S = 3.0
 """What a process takes at most, beyond the drain time, to end after SIGTERM."""
 
 
@@ -64,8 +67,10 @@ def required(url: str | None, variable: str) -> str:
 
 
 async def close_context(ctx: Context) -> None:
+    """Say goodbye to both servers, for as long as they answer."""
     await ctx.lanes.close()
-    await ctx.pool.close()
+    if not await within(CLOSE_S, ctx.pool.close()):
+        ctx.pool.terminate()
 
 
 def make_app(ctx: Context) -> web.Application:
@@ -95,7 +100,8 @@ def make_app(ctx: Context) -> web.Application:
         await ended(fresh, writing, planning)
         await inbox.drain()  # after the last request: until here each of them may still be waiting for its commit
         await rejects.close()
-        await pool.close()
+        if not await within(CLOSE_S, pool.close()):
+            pool.terminate()
 
     app.cleanup_ctx.append(doors)
     receiver = Receiver(ctx.settings, directory, inbox, rejects, ctx.clock)
@@ -156,7 +162,9 @@ async def _main(settings: Settings) -> None:
                 ctx.draining.set()
                 leave_within(settings.drain_s + LEAVE_MARGIN_S)
             finally:
-                await runner.cleanup()
+                # aiohttp waits up to twice its timeout. What is not answered by then was not promised.
+                if not await within(settings.drain_s + CLOSE_S, runner.cleanup()):
+                    log.warning("requests_cut_short")
     finally:
         await close_context(ctx)
 

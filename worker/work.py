@@ -14,11 +14,13 @@ from worker import gauges, tracing
 from worker.apply.batch import Applier
 from worker.config import Settings
 from worker.context import Context
+from worker.ending import ended, within
 from worker.ids import new_id
-from worker.lanes import Runner, ended
+from worker.lanes import Runner
 from worker.logs import configure, said
 from worker.metrics_port import metrics_port
 from worker.serve import (
+    CLOSE_S,
     LEAVE_MARGIN_S,
     close_context,
     leave_within,
@@ -98,17 +100,15 @@ class Worker:
         self._lanes = asyncio.create_task(self._runner.run(), name="lanes")
 
     async def stop(self) -> None:
-        """Take no more, let running batches end, then leave."""
-        await ended(*self._tasks)
+        """Take no more, let running batches end, then leave. Each farewell has a bound: nobody relies on one."""
+        await ended(*self._tasks, within_s=CLOSE_S)
         await self._runner.stop()
         if self._lanes:
-            await asyncio.gather(self._lanes, return_exceptions=True)
+            await ended(self._lanes, within_s=CLOSE_S)
         if self._heartbeat:  # until here: a worker that is silent while it drains would be taken for dead
-            await ended(self._heartbeat)
-        try:
-            await workers.leave(self._ctx.pool, self.name)
-        except Exception as error:  # noqa: BLE001  (the heartbeat ages; nobody relies on the farewell)
-            log.warning("farewell_lost", error=type(error).__name__)
+            await ended(self._heartbeat, within_s=CLOSE_S)
+        if not await within(CLOSE_S, workers.leave(self._ctx.pool, self.name)):
+            log.warning("farewell_lost")
 
     async def _beat(self) -> None:
         await workers.beat(self._ctx.pool, self.name, socket.gethostname(), os.getpid(), self._runner.running)

@@ -26,8 +26,12 @@ def _file(provider: str, name: str) -> bytes:
     return payload(provider, f"{name}.json")
 
 
-def _event(name: str, id_: str, created: int, **fields: Any) -> Told:
-    content = msgspec.json.decode(_file("stripe", name))
+def _event(name: str, id_: str, created: int, charge: str, **fields: Any) -> Told:
+    """A recorded event with other ids, those inside it too: objects that name one another would be one sale."""
+    given = _file("stripe", name)
+    given = given.replace(b"pi_" + b"0" * 24, fields.get("payment_intent", fields["id"]).encode())
+    given = given.replace(b"ch_" + b"0" * 24, f"ch_{charge}".encode())
+    content = msgspec.json.decode(given)
     content["id"], content["created"] = id_, created
     content["data"]["object"].update(fields)
     return Told("stripe", content["type"], msgspec.json.encode(content))
@@ -36,22 +40,33 @@ def _event(name: str, id_: str, created: int, **fields: Any) -> Told:
 def stripe_sale(name: str, amount: int, chance: random.Random) -> list[Told]:
     """A checkout that is paid, sometimes after a failed try: the intent, its charge, the session."""
     intent, at = f"pi_{name}", 1_700_000_000 + chance.randrange(1_000_000)
-    told = [_event("payment_intent_created__2020-08-27", f"evt_{name}_1", at, id=intent, amount=amount, currency="usd")]
+    told = [
+        _event(
+            "payment_intent_created__2020-08-27", f"evt_{name}_1", at, name, id=intent, amount=amount, currency="usd"
+        )
+    ]
     if chance.random() < 0.2:
         told.append(
-            _event("payment_intent_payment_failed__2020-08-27", f"evt_{name}_2", at + 5, id=intent, amount=amount)
+            _event(
+                "payment_intent_payment_failed__2020-08-27",
+                f"evt_{name}_2",
+                at + 5,
+                f"{name}_failed",
+                id=intent,
+                amount=amount,
+            )
         )
     told += [
         _event(
-            "payment_intent_succeeded__2020-08-27", f"evt_{name}_3", at + 10, id=intent, amount=amount,
+            "payment_intent_succeeded__2020-08-27", f"evt_{name}_3", at + 10, name, id=intent, amount=amount,
             amount_received=amount, currency="usd",
         ),
         _event(
-            "charge_succeeded__2020-08-27", f"evt_{name}_4", at + 10, id=f"ch_{name}", payment_intent=intent, amount=amount,
+            "charge_succeeded__2020-08-27", f"evt_{name}_4", at + 10, name, id=f"ch_{name}", payment_intent=intent, amount=amount,
             amount_captured=amount, currency="usd",
         ),
         _event(
-            "checkout_session_completed__2020-08-27", f"evt_{name}_5", at + 11, id=f"cs_{name}", payment_intent=intent,
+            "checkout_session_completed__2020-08-27", f"evt_{name}_5", at + 11, name, id=f"cs_{name}", payment_intent=intent,
             amount_total=amount, amount_subtotal=amount, customer=f"cus_{chance.randrange(50)}",
         ),
     ]  # fmt: skip

@@ -13,13 +13,11 @@ import pytest
 from redis.asyncio import Redis
 
 from tests.chaos.cutter import cutter
-from tests.chaos.rig import DRAIN_S, Load, Rig, hold, rig
+from tests.chaos.rig import DRAIN_S, LEAVE_S, Load, Rig, hold, rig
 from tests.chaos.sales import disordered
 from tests.chaos.sales import sales as told_of
 from tests.world import World
 
-DRAIN_MARGIN_S = 3.0
-"""SIGTERM ends a process within drain_s and this."""
 Fault = Callable[[Rig, random.Random], Awaitable[None]]
 
 
@@ -76,24 +74,23 @@ async def freeze_worker(it: Rig, chance: random.Random) -> None:
 
 async def stop_receiver(it: Rig, chance: random.Random) -> None:
     took = await it.terminate(chance.choice(it.receivers))
-    assert took < DRAIN_S + DRAIN_MARGIN_S
+    assert took < DRAIN_S + LEAVE_S
 
 
 async def stop_worker(it: Rig, chance: random.Random) -> None:
     took = await it.terminate(chance.choice(it.workers))
-    assert took < DRAIN_S + DRAIN_MARGIN_S
+    assert took < DRAIN_S + LEAVE_S
 
 
 async def under_load(it: Rig, chance: random.Random, shop: World, sales: int, faults: list[Fault]) -> None:
     """Run the faults at random moments of the load, then hold everything against the undisturbed fold."""
     deliveries = disordered(told_of(chance, sales), chance)
     load = Load(it.urls, deliveries)
-    distinct = len({one.body for one in deliveries})
     sending = asyncio.create_task(load.run())
     try:
         for moment, fault in zip(sorted(chance.uniform(0.05, 0.8) for _ in faults), faults, strict=True):
             await asyncio.wait(
-                {asyncio.create_task(load.reached(int(moment * distinct))), sending}, return_when="FIRST_COMPLETED"
+                {asyncio.create_task(load.reached(int(moment * load.distinct))), sending}, return_when="FIRST_COMPLETED"
             )
             await fault(it, chance)
         await sending
@@ -101,7 +98,7 @@ async def under_load(it: Rig, chance: random.Random, shop: World, sales: int, fa
         sending.cancel()
     took = await it.settled()
     print(f"{load.done} acknowledged, {load.refused} tries refused, settled {took:.1f} s after the last answer")
-    assert load.done == distinct
+    assert load.done == load.distinct
     assert it.unasked == []
     await hold(it, load, shop)
     deadlocks = await it.rows("SELECT sum(deadlocks)::int AS n FROM pg_stat_database")

@@ -8,7 +8,8 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import cast
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from arq.worker import Worker
@@ -231,10 +232,21 @@ async def test_a_lane_goes_on_after_a_valkey_that_died_while_its_jobs_were_runni
 
 async def test_jobs_that_arqs_own_end_cut_short_do_not_end_their_lane() -> None:
     class Cut:
+        disconnected = False
+
         async def close(self) -> None:
             raise asyncio.CancelledError  # what gathering its cancelled jobs raises
 
-    await put_away(cast("Worker", Cut()))
+        @property
+        def pool(self) -> Any:
+            return SimpleNamespace(connection_pool=self)
+
+        async def disconnect(self) -> None:
+            self.disconnected = True
+
+    worker = Cut()
+    await put_away(cast("Worker", worker))
+    assert worker.disconnected
 
 
 async def test_signals_kept_while_valkey_is_away_are_bounded(redis_url: str) -> None:

@@ -6,9 +6,11 @@ import pytest
 import structlog
 from prometheus_client import REGISTRY
 
+from schemas.provider import Lane
 from tests.world import World
 from worker.ids import new_id
 from worker.store import inbox, workers
+from worker.together import BATCHES
 from worker.upkeep import sweep
 
 
@@ -63,3 +65,18 @@ async def test_X4_the_try_that_a_dead_worker_took_is_told_and_a_second_try_is_no
     await shop.ctx.pool.execute(f"{due}, attempts = 0")
     assert await sweep.tick(shop.ctx) == 1
     assert rescued() == before + 1
+
+
+async def test_I1_suspects_of_a_death_go_one_at_a_time_through_the_lane_of_one_slot(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event_id = await _left_behind(shop, "gone", "1 minute")
+    await sweep.tick(shop.ctx)  # counts the try
+    await shop.ctx.pool.execute("UPDATE event_states SET next_attempt_at = now()")
+    rung: list[tuple[str, list[str], bool]] = []
+    monkeypatch.setattr(
+        shop.ctx.lanes, "signal", lambda lane, _account, ids, *, alone: rung.append((lane, list(ids), alone))
+    )
+    await sweep.tick(shop.ctx)
+    assert rung == [("bulk", [event_id], True)]
+    assert BATCHES[Lane.BULK] == 1

@@ -18,6 +18,9 @@ RESCUE_AFTER = timedelta(seconds=5)
 """How long a signal may take before the sweep sends it again. In health nothing is ever that old."""
 
 
+WORKER_DIED = "the worker died while applying it"
+
+
 class NewEvent(msgspec.Struct, frozen=True):
     """A verified delivery, ready to be stored. `headers` is JSON text; `dedupe` 16 bytes."""
 
@@ -49,12 +52,14 @@ class Stored(msgspec.Struct, frozen=True):
 
 
 class Due(msgspec.Struct, frozen=True):
-    """An event that wants a signal; one that was `tried` before is applied alone: it may be what fails the others."""
+    """An event that wants a signal; one that was `tried` before is applied alone: it may be what fails the others.
+    `suspect`: its worker died while applying it."""
 
     account_id: str
     event_id: str
     lane: str
     tried: bool
+    suspect: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -221,7 +226,10 @@ async def orphaned(connection: Pooled, older_than: timedelta) -> list[asyncpg.Re
 
 async def due(connection: Pooled, limit: int) -> list[Due]:
     rows = await connection.fetch(_SQL["due_events"], limit)
-    return [Due(row["account_id"], row["event_id"], row["lane"], row["attempts"] > 0) for row in rows]
+    return [
+        Due(row["account_id"], row["event_id"], row["lane"], row["attempts"] > 0, row["reason"] == WORKER_DIED)
+        for row in rows
+    ]
 
 
 async def postpone(connection: Pooled, events: Sequence[Due], delay: timedelta) -> None:

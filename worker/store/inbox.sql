@@ -86,7 +86,7 @@ UPDATE event_states s SET dossier_id = g.target
 
 -- due_events: events whose signal was lost or whose next try has come, oldest first; what is being applied at this
 -- moment is passed over, and nothing is waited for
-SELECT s.account_id, s.event_id, s.lane, s.attempts
+SELECT s.account_id, s.event_id, s.lane, s.attempts, s.reason
   FROM event_states s
  WHERE s.next_attempt_at <= now()
  ORDER BY s.next_attempt_at, s.event_id

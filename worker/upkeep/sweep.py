@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 from asyncpg import Record
 
+from schemas.provider import Lane
 from worker import metrics
 from worker.apply import told
 from worker.context import Context
@@ -39,7 +40,10 @@ async def tick(ctx: Context) -> int:
         if due:
             await inbox.postpone(connection, due, AGAIN_AFTER)
     for event in due:
-        ctx.lanes.signal(event.lane, event.account_id, [event.event_id], alone=event.tried)
+        # Suspects of having killed a worker go through the lane of one slot: side by side in one process, the one that
+        # kills would take the others with it each time, until they were dead too.
+        lane = Lane.BULK if event.suspect else event.lane
+        ctx.lanes.signal(lane, event.account_id, [event.event_id], alone=event.tried)
     metrics.sweep_rescued.inc(sum(not event.tried for event in due))
     if due:
         log.warning("events_signalled_again", events=len(due))
@@ -55,7 +59,7 @@ async def _take_up_orphans(ctx: Context) -> None:
         orphans = await inbox.orphaned(connection, DEAD_WORKER_AFTER)
         for event_id, account_id in sorted((event, row["account_id"]) for row in orphans for event in row["event_ids"]):
             state = await inbox.count_try(
-                connection, account_id, event_id, "the worker died while applying it", ctx.settings.max_attempts
+                connection, account_id, event_id, inbox.WORKER_DIED, ctx.settings.max_attempts
             )
             if state:
                 tries[account_id, event_id] = state
