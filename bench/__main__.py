@@ -76,6 +76,12 @@ ASIDE: Sequence[tuple[str, Callable[[Round], float | None]]] = (
     ("one worker out of a full inbox, events/s", lambda r: r.batched),
     ("the same, one event a transaction, events/s", lambda r: r.single),
     ("ack p50 at 1,000/s open loop, ms", lambda r: r.ack_p50),
+    ("CPU of the receiver, us an event", lambda r: r.whole.receiver_us),
+    ("CPU of the worker, us an event", lambda r: r.whole.worker_us),
+    ("CPU of PostgreSQL, us an event", lambda r: r.whole.postgres_us),
+    ("CPU of Valkey, us an event", lambda r: r.whole.valkey_us),
+    ("write-ahead log, bytes an event", lambda r: r.whole.wal_bytes),
+    ("tables and indexes, bytes an event", lambda r: r.whole.table_bytes),
     ("applied end to end with grown tables, ratio to empty ones", lambda r: _ratio(r.grown_applied, r.whole.applied)),
 )
 

@@ -8,9 +8,9 @@ from pathlib import Path
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
-def cpu_s(*pids: int) -> float:
-    """CPU seconds, user and system, of the processes and of their children: those that live and those that ended."""
-    return sum(_ticks(pid) for pid in pids) * TICK_S
+def cpu_s(pid: int) -> float:
+    """CPU seconds, user and system, of a process and of its children: those that live and those that ended."""
+    return _ticks(pid) * TICK_S
 
 
 def _ticks(pid: int) -> int:

@@ -10,7 +10,7 @@ from statistics import median, quantiles
 import aiohttp
 import msgspec
 
-from bench.cost import resident_mb
+from bench.cost import cpu_s, resident_mb
 from bench.house import House
 from bench.sales import bodies, requests
 from schemas.provider import Delivery, Source
@@ -39,12 +39,23 @@ class Sizes(msgspec.Struct, frozen=True):
 
 
 class Whole(msgspec.Struct, frozen=True):
-    """A receiver and a worker at work: events received and applied a second, CPU seconds for 10,000 events, memory."""
+    """A receiver and a worker at work: events received and applied a second, memory, and what an event costs: CPU in us
+    of each process, bytes of write-ahead log, bytes of tables and indexes."""
 
     received: float
     applied: float
-    cpu_s: float
     memory_mb: float
+    receiver_us: float
+    worker_us: float
+    postgres_us: float
+    valkey_us: float
+    wal_bytes: float
+    table_bytes: float
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU seconds for 10,000 events, everything but the generator."""
+        return (self.receiver_us + self.worker_us + self.postgres_us + self.valkey_us) / 100
 
 
 async def bare(house: House, count: int, tag: str) -> float:
@@ -65,13 +76,25 @@ async def whole(house: House, count: int, tag: str, database: str = "daybook") -
     """Deliveries from the first request until the last of them is applied."""
     async with house.receiver(database) as (address, receiver), house.worker(database) as worker:
         ready = requests(tag, count)
-        before = house.cpu(receiver, worker)
+        pids = (receiver.pid, worker.pid, house.postgres.child.pid, house.valkey.child.pid)
+        before, size = [cpu_s(pid or 0) for pid in pids], await _size(house, database)
         told = await house.load(address, ready, mark=ACCEPTED)
         ended = await house.settled(database)
-        used = house.cpu(receiver, worker) - before
+        spent = [(cpu_s(pid or 0) - past) / count * 1e6 for pid, past in zip(pids, before, strict=True)]
+        wal, tables = (now - past for now, past in zip(await _size(house, database), size, strict=True))
         memory = sum(resident_mb(child.pid or 0) for child in (receiver, worker))
     await _all_applied(house, count, tag, database)
-    return Whole(count / told.seconds, count / (ended - told.began), used * 10_000 / count, memory)
+    received, applied_ = count / told.seconds, count / (ended - told.began)
+    return Whole(received, applied_, memory, spent[0], spent[1], spent[2], spent[3], wal / count, tables / count)
+
+
+async def _size(house: House, database: str) -> tuple[int, int]:
+    """Bytes of write-ahead log written so far, and of the database on disk."""
+    [row] = await house.rows(
+        "SELECT (pg_current_wal_lsn() - '0/0')::bigint AS wal, pg_database_size(current_database()) AS size",
+        database=database,
+    )
+    return row["wal"], row["size"]
 
 
 async def applied(house: House, count: int, tag: str, *, batch: int | None, database: str = "daybook") -> float:

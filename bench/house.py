@@ -19,7 +19,6 @@ import asyncpg
 import msgspec
 from redis.asyncio import Redis
 
-from bench.cost import cpu_s
 from bench.load import Told
 from tests.world import SECRETS
 from worker.ids import new_id
@@ -116,10 +115,6 @@ class House:
         finally:
             await connection.close()
 
-    @property
-    def servers(self) -> list[int]:
-        return [pid for pid in (self.postgres.child.pid, self.valkey.child.pid) if pid]
-
     def _environment(self, database: str, more: dict[str, str]) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("DAYBOOK_")}
         return {
@@ -195,10 +190,6 @@ class House:
         if told.wrong or told.right != len(requests):
             raise RuntimeError(f"{told.wrong} of {len(requests)} answers were wrong: {told.first_wrong}")
         return told
-
-    def cpu(self, *children: Child) -> float:
-        """CPU seconds used so far by the servers and these processes, the generator not counted."""
-        return cpu_s(*self.servers, *(child.pid for child in children if child.pid))
 
 
 async def _until_ready(session: aiohttp.ClientSession, url: str) -> None:
