@@ -114,7 +114,7 @@ async def run(rounds: int, events: int, sizes: Sizes) -> list[Round]:
             say(f"Making {events:,} events and {events * 3 // 10:,} orders that are already there ...")
             grown = await growth.make(it, events)
         say("Warming up ...")
-        await figures.whole(it, sizes.whole // 4, "warm")
+        await figures.whole(it, sizes.door // 5, "warm")
         found = []
         for number in range(1, rounds + 1):
             began = time.monotonic()
@@ -170,7 +170,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=1_000_000, help="events of the grown inbox; 0 leaves it out")
     parser.add_argument("--quick", action="store_true", help="small counts: to see that it works, not to measure")
     given = parser.parse_args()
-    sizes = Sizes(640, 640, 640, 640, 64, 1, 5) if given.quick else Sizes()
+    sizes = Sizes(640, 640, 640, 640, 64, 1, 32) if given.quick else Sizes()
     caption = machine()
     rounds = asyncio.run(run(given.rounds, given.events, sizes))
     print(f"{caption}. {given.rounds} rounds, {CONNECTIONS} connections, {given.events:,} events in the grown inbox.")

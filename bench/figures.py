@@ -23,6 +23,7 @@ from worker.store.db import open_pool
 
 ACCEPTED = '"accepted"'
 CHUNK = 200
+RATE_WARM = 640
 UNSETTLED = "SELECT next_attempt_at IS NOT NULL FROM event_states WHERE event_id = $1"
 
 
@@ -35,7 +36,7 @@ class Sizes(msgspec.Struct, frozen=True):
     batched: int = 8_000
     single: int = 960
     paced_s: int = 5
-    idle: int = 100
+    idle: int = 96
 
 
 class Whole(msgspec.Struct, frozen=True):
@@ -146,8 +147,8 @@ async def _all_applied(house: House, count: int, tag: str, database: str) -> Non
 async def paced(house: House, seconds: int, rate: int, tag: str) -> tuple[float, float]:
     """Latency in ms of the answers, median and 99th percentile, at so many a second, with the worker at work."""
     async with house.receiver() as (address, _), house.worker():
-        await house.load(address, requests(f"{tag}w", rate), mark=ACCEPTED, rate=rate)
-        told = await house.load(address, requests(tag, seconds * rate), mark=ACCEPTED, rate=rate)
+        await house.load(address, requests(f"{tag}w", RATE_WARM), mark=ACCEPTED, rate=rate)
+        told = await house.load(address, requests(tag, seconds * rate // 32 * 32), mark=ACCEPTED, rate=rate)
         await house.settled()
     return median(told.latencies), quantiles(told.latencies, n=100)[98]
 

@@ -56,7 +56,9 @@ def sale(name: str) -> Iterator[bytes]:
 
 
 def bodies(prefix: str, count: int) -> list[bytes]:
-    """So many distinct events."""
+    """So many distinct events, of whole sales."""
+    if count % (TOGETHER * len(STEPS)):
+        raise ValueError(f"{count} is no multiple of {TOGETHER * len(STEPS)}")
     found: list[bytes] = []
     number = 0
     while len(found) < count:
