@@ -53,6 +53,9 @@ SELECT account_id, id, n, 'stripe:pi_grown_' || n, id, id, 'succeeded', 1000 + n
   FROM shop, sales;
 INSERT INTO timeline (account_id, order_id, id, at, actor, changes)
 SELECT account_id, id, id, at, 'event', '[{"field": "created", "from": null, "to": "payments"}]' FROM shop, sales;
+INSERT INTO refs (account_id, ref, dossier_id) SELECT account_id, 'order-' || n, id FROM shop, sales WHERE n % 5 = 0;
+INSERT INTO order_merges (account_id, order_id, number, into_order_id)
+SELECT account_id, gen_random_uuid(), -n, id FROM shop, sales WHERE n % 10 = 0;
 INSERT INTO counters (account_id, name, value)
 SELECT account_id, name, :events * 3 / 10 FROM shop, unnest(ARRAY['orders', 'payments']) AS name
 ON CONFLICT (account_id, name) DO UPDATE SET value = excluded.value;

@@ -83,16 +83,6 @@ class House:
         finally:
             await connection.close()
 
-    async def script(self, text: str, database: str) -> None:
-        """Run statements, each on its own, without the limits of ordinary sessions."""
-        connection = await asyncpg.connect(self.postgres.url(database))
-        try:
-            for statement in text.split(";\n"):
-                if statement.strip():
-                    await connection.execute(statement)
-        finally:
-            await connection.close()
-
     async def empty(self) -> None:
         """As after the first start, with nothing left to be written out or cleaned."""
         await self.rows(f"TRUNCATE {EMPTIED} CASCADE")

@@ -93,10 +93,10 @@ SELECT s.account_id, s.event_id, s.lane, s.attempts, s.reason
  LIMIT $1
    FOR UPDATE OF s SKIP LOCKED
 
--- postpone_due: give the signals just sent time to be worked off before they are sent again
+-- postpone_due: give the signals just sent time to be worked off before they are sent again; due_events holds the rows
 UPDATE event_states s SET next_attempt_at = now() + $3::interval
   FROM (SELECT account_id, event_id FROM unnest($1::uuid[], $2::uuid[]) AS u (account_id, event_id) ORDER BY 1, 2) g
- WHERE s.account_id = g.account_id AND s.event_id = g.event_id AND s.next_attempt_at IS NOT NULL
+ WHERE s.account_id = g.account_id AND s.event_id = g.event_id
 
 -- forget_batches: batches that are far older than any can run, of workers that live
 DELETE FROM batches b USING workers w

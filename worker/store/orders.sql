@@ -4,11 +4,11 @@ SELECT set_config('daybook.deriving', 'on', true)
 -- load_derived: orders as last saved
 SELECT id, derived, contact_id, slug FROM orders WHERE account_id = $1 AND id = ANY ($2) ORDER BY id
 
--- taken_slugs: which of the given (type, slug) belong to another order
-SELECT type, slug FROM orders o
- WHERE account_id = $1 AND EXISTS (
-     SELECT FROM unnest($2::uuid[], $3::text[], $4::text[]) AS g (id, type, slug)
-      WHERE g.type = o.type AND g.slug = o.slug AND g.id <> o.id)
+-- taken_slugs: which of the given (type, slug) belong to another order; each is looked up by itself
+SELECT g.type, g.slug
+  FROM unnest($2::uuid[], $3::text[], $4::text[]) AS g (id, type, slug)
+ CROSS JOIN LATERAL (
+     SELECT FROM orders o WHERE o.account_id = $1 AND o.type = g.type AND o.slug = g.slug AND o.id <> g.id LIMIT 1) AS taken
 
 -- save_orders: write orders, new or changed
 INSERT INTO orders (
