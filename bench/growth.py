@@ -20,7 +20,7 @@ async def make(house: House, events: int) -> str:
 
 
 async def fill(url: str, events: int) -> None:
-    """Fill the account of the connection `stripe`; each statement on its own, without the limits of ordinary sessions."""
+    """Fill the account of the connection `stripe`, each statement on its own and without our sessions' limits."""
     text = (Path(__file__).parent / "growth.sql").read_text(encoding="utf-8").replace(":events", str(events))
     connection = await asyncpg.connect(url)
     try:

@@ -29,15 +29,15 @@ async def test_statements_of_a_batch_look_rows_up_by_more_than_their_account(sho
     try:
         async with pool.acquire() as connection:
             await connection.execute("SET plan_cache_mode = force_generic_plan")
-            for noun, name, sql in ((noun, *one) for noun in NOUNS for one in statements(noun).items()):
+            for named, sql in [(f"{noun}.{name}", sql) for noun in NOUNS for name, sql in statements(noun).items()]:
                 count = max((int(number) for number in re.findall(r"\$(\d+)", sql)), default=0)
                 await connection.execute(f"PREPARE asked AS {sql}")
                 given = f"({', '.join(['NULL'] * count)})" if count else ""
                 lines = [row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked{given}")]
                 await connection.execute("DEALLOCATE asked")
                 wide = _wide(lines)
-                if wide and f"{noun}.{name}" not in ACCOUNTED:
-                    found[f"{noun}.{name}"] = wide
+                if wide and named not in ACCOUNTED:
+                    found[named] = wide
     finally:
         await pool.close()
     assert not found, "\n".join(f"{name}: {line}" for name, lines in found.items() for line in lines)
