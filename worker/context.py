@@ -24,6 +24,8 @@ class Context:
     vault: Vault
     lanes: Lanes
     clock: Callable[[], float] = field(default=time.time)
+    more_pools: list[Pool] = field(default_factory=list)
+    """Pools that a part opened for itself, so that the process can end them though the part hangs."""
     draining: asyncio.Event = field(default_factory=asyncio.Event)
 
 

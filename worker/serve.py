@@ -31,7 +31,7 @@ from worker.receive.inbox import Inbox
 from worker.receive.rejects import Rejects
 from worker.requests import measured
 from worker.screens import routes as screen_routes
-from worker.store.db import make_pool, open_pool
+from worker.store.db import Pool, make_pool, open_pool
 from worker.store.inbox import Stored
 from worker.upkeep import statistics
 from worker.vault import Vault
@@ -69,8 +69,13 @@ def required(url: str | None, variable: str) -> str:
 async def close_context(ctx: Context) -> None:
     """Say goodbye to both servers, for as long as they answer."""
     await ctx.lanes.close()
-    if not await within(CLOSE_S, ctx.pool.close()):
-        ctx.pool.terminate()
+    for pool in (ctx.pool, *ctx.more_pools):
+        await close_pool(pool)
+
+
+async def close_pool(pool: Pool) -> None:
+    if not await within(CLOSE_S, pool.close()):
+        pool.terminate()
 
 
 def make_app(ctx: Context) -> web.Application:
@@ -78,6 +83,7 @@ def make_app(ctx: Context) -> web.Application:
     app = web.Application(client_max_size=ctx.settings.body_limit_bytes, middlewares=[measured()])
     app[CONTEXT] = ctx
     pool = make_pool(required(ctx.settings.database_url, "DATABASE_URL"), size=DOOR_POOL_SIZE, keyed=True)
+    ctx.more_pools.append(pool)
     directory = Directory(pool, ctx.vault)
     inbox = Inbox(
         pool,
@@ -97,11 +103,10 @@ def make_app(ctx: Context) -> web.Application:
         writing = asyncio.create_task(rejects.keep_writing(), name="refusals")
         planning = asyncio.create_task(statistics.keep_fresh(pool), name="statistics")
         yield
-        await ended(fresh, writing, planning)
+        await ended(fresh, writing, planning, within_s=CLOSE_S)
         await inbox.drain()  # after the last request: until here each of them may still be waiting for its commit
         await rejects.close()
-        if not await within(CLOSE_S, pool.close()):
-            pool.terminate()
+        await close_pool(pool)
 
     app.cleanup_ctx.append(doors)
     receiver = Receiver(ctx.settings, directory, inbox, rejects, ctx.clock)
