@@ -31,6 +31,7 @@ from worker.receive.inbox import Inbox
 from worker.receive.rejects import Rejects
 from worker.requests import measured
 from worker.screens import routes as screen_routes
+from worker.starting import patient
 from worker.store.db import Pool, make_pool, open_pool
 from worker.store.inbox import Stored
 from worker.upkeep import statistics
@@ -53,7 +54,8 @@ async def open_context(
 ) -> Context:
     """Everything a process needs to touch the world. Close it with `close_context`. `keyed`: see `make_pool`."""
     vault = Vault(settings.secret_keys)
-    pool = await open_pool(required(settings.database_url, "DATABASE_URL"), size=pool_size, least=2, keyed=keyed)
+    url = required(settings.database_url, "DATABASE_URL")
+    pool = await patient(lambda: open_pool(url, size=pool_size, least=2, keyed=keyed))
     lanes = Lanes(required(settings.redis_url, "REDIS_URL"))
     lanes.start()
     return Context(settings, pool, vault, lanes, clock)
@@ -95,9 +97,12 @@ def make_app(ctx: Context) -> web.Application:
 
     rejects = Rejects(pool, directory, ctx.clock)
 
-    async def doors(_app: web.Application) -> AsyncIterator[None]:
+    async def connected() -> None:
         await pool
         await directory.refresh()
+
+    async def doors(_app: web.Application) -> AsyncIterator[None]:
+        await patient(connected)
         metrics.inbox_batch_queue_depth.set_function(lambda: inbox.depth)
         fresh = asyncio.create_task(directory.keep_fresh(), name="connections")
         writing = asyncio.create_task(rejects.keep_writing(), name="refusals")
@@ -140,7 +145,7 @@ def run(settings: Settings) -> None:
 
 async def _main(settings: Settings) -> None:
     ctx = await open_context(settings)
-    for line in await bootstrap_connections(ctx.pool, ctx.vault, settings):
+    for line in await patient(lambda: bootstrap_connections(ctx.pool, ctx.vault, settings)):
         log.info("connection_made", what=line)
     runner = web.AppRunner(
         make_app(ctx),

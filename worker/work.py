@@ -29,6 +29,7 @@ from worker.serve import (
     spare_collector,
     stop_signal,
 )
+from worker.starting import patient
 from worker.store import workers
 from worker.upkeep import forget, overdue, statistics, sweep
 
@@ -92,7 +93,7 @@ class Worker:
         self._heartbeat: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        await self._beat()
+        await patient(self._beat)
         self._tasks = [
             asyncio.create_task(self._every(self._tick(tick), period), name=tick.__module__) for tick, period in TICKS
         ]

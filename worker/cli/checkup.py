@@ -81,7 +81,7 @@ async def instance_findings(url: str) -> list[Finding]:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S)) as session:
         for path, means, remedy in (
             ("/healthz", "the receiver answers", "Start it with `daybook up`, or see its log in DIR/logs/receive.log."),
-            ("/readyz", "deliveries can be stored", "The receiver cannot reach PostgreSQL: see below."),
+            ("/readyz", "deliveries can be stored", "Deliveries are refused with 503 and sent again: see below."),
         ):
             try:
                 async with session.get(url + path) as answer:
