@@ -26,8 +26,8 @@ Answer = TypeVar("Answer")
 
 
 async def patient(work: Callable[[], Awaitable[Answer]], *, within_s: float = PATIENCE_S) -> Answer:
-    """What the work gives, tried again while PostgreSQL is away. What else it objects to (a password, a database that is
-    not there) is said at once."""
+    """What the work gives, tried again while PostgreSQL is away. What else it objects to (a password, an absent
+    database) is said at once."""
     try:
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(AWAY), wait=wait_exponential(multiplier=0.1, max=2),

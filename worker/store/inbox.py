@@ -10,6 +10,7 @@ import asyncpg
 import msgspec
 
 from handlers.retry import delay_s
+from worker.errors import Transient
 from worker.store.db import Pool, Pooled, acquire, transaction
 from worker.store.statements import statements
 
@@ -173,9 +174,12 @@ async def move(connection: Pooled, account_id: str, merged: Mapping[str, str]) -
 
 
 async def wake(connection: Pooled, account_id: str, dossiers: Sequence[str]) -> list[asyncpg.Record]:
-    """What waited for these dossiers to be claimed is applied; what is told of those events."""
-    woken = await connection.fetch(_SQL["wake_waiting"], account_id, sorted(dossiers))
-    return await described(connection, account_id, [row["event_id"] for row in woken]) if woken else []
+    """What waited for these dossiers to be claimed is applied; what is told of those events. One that another worker
+    holds is not waited for, since that one may wait for us: the work is done again a moment later."""
+    waiting = await connection.fetch(_SQL["wake_waiting"], account_id, sorted(dossiers))
+    if not all(row["woken"] for row in waiting):
+        raise Transient("another worker looks at an event that waits for this order")
+    return await described(connection, account_id, [row["event_id"] for row in waiting]) if waiting else []
 
 
 async def described(connection: Pooled, account_id: str, event_ids: Sequence[str]) -> list[asyncpg.Record]:

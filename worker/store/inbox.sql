@@ -66,10 +66,19 @@ UPDATE event_states
        next_attempt_at = now() + $4::interval, settled_at = CASE WHEN $4::interval IS NULL THEN now() END
  WHERE account_id = $1 AND event_id = $2
 
--- wake_waiting: events that waited for these dossiers to be claimed are applied by it
-UPDATE event_states SET state = 'applied', reason = NULL, settled_at = now()
- WHERE account_id = $1 AND dossier_id = ANY ($2) AND state = 'waiting'
-RETURNING event_id
+-- wake_waiting: events that waited for these dossiers to be claimed are applied by it; those that another transaction holds
+-- at this moment are named and left
+WITH waiting AS (
+    SELECT event_id FROM event_states WHERE account_id = $1 AND dossier_id = ANY ($2) AND state = 'waiting'
+), free AS (
+    SELECT event_id FROM event_states WHERE account_id = $1 AND dossier_id = ANY ($2) AND state = 'waiting'
+     ORDER BY event_id FOR UPDATE SKIP LOCKED
+), woken AS (
+    UPDATE event_states s SET state = 'applied', reason = NULL, settled_at = now()
+      FROM free WHERE s.account_id = $1 AND s.event_id = free.event_id
+    RETURNING s.event_id
+)
+SELECT event_id, woken.event_id IS NOT NULL AS woken FROM waiting LEFT JOIN woken USING (event_id)
 
 -- described_events: what is told of events
 SELECT e.id, c.name AS connection, c.provider, e.topic, e.received_at, s.attempts, s.dossier_id
