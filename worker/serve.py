@@ -85,7 +85,6 @@ def make_app(ctx: Context) -> web.Application:
     app = web.Application(client_max_size=ctx.settings.body_limit_bytes, middlewares=[measured()])
     app[CONTEXT] = ctx
     pool = make_pool(required(ctx.settings.database_url, "DATABASE_URL"), size=DOOR_POOL_SIZE, keyed=True)
-    ctx.more_pools.append(pool)
     directory = Directory(pool, ctx.vault)
     inbox = Inbox(
         pool,
@@ -103,6 +102,7 @@ def make_app(ctx: Context) -> web.Application:
 
     async def doors(_app: web.Application) -> AsyncIterator[None]:
         await patient(connected)
+        ctx.more_pools.append(pool)
         metrics.inbox_batch_queue_depth.set_function(lambda: inbox.depth)
         fresh = asyncio.create_task(directory.keep_fresh(), name="connections")
         writing = asyncio.create_task(rejects.keep_writing(), name="refusals")
