@@ -118,7 +118,11 @@ async def run(rounds: int, events: int, sizes: Sizes) -> list[Round]:
         found = []
         for number in range(1, rounds + 1):
             began = time.monotonic()
-            found.append(await measure(it, sizes, number, grown))
+            try:
+                found.append(await measure(it, sizes, number, grown))
+            except Exception as error:  # noqa: BLE001  (what was measured before is worth its minutes)
+                say(f"Round {number} failed, and no more are made: {type(error).__name__}: {error}")
+                break
             say(f"Round {number} of {rounds}: {time.monotonic() - began:.0f} s")
         return found
 
@@ -173,9 +177,10 @@ def main() -> None:
     sizes = Sizes(640, 640, 640, 640, 64, 1, 32) if given.quick else Sizes()
     caption = machine()
     rounds = asyncio.run(run(given.rounds, given.events, sizes))
-    print(f"{caption}. {given.rounds} rounds, {CONNECTIONS} connections, {given.events:,} events in the grown inbox.")
+    print(f"{caption}. {len(rounds)} rounds, {CONNECTIONS} connections, {given.events:,} events in the grown inbox.")
     print()
     print(table(rounds))
+    sys.exit(len(rounds) < given.rounds)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ class Load:
         self.left, self.mark, self.rate = len(requests), mark, rate
         self.requests = deque(requests)
         self.due: deque[float] = deque()
-        self.idle: list[Wire] = []
+        self.idle: deque[Wire] = deque()
         self.told = Told()
         self.done = asyncio.get_running_loop().create_future()
 
@@ -68,7 +68,7 @@ class Load:
                 moment = began + sent / self.rate
                 sent += 1
                 if self.idle:
-                    self.idle.pop().send(self.requests.popleft(), moment)
+                    self.idle.popleft().send(self.requests.popleft(), moment)
                 else:
                     self.due.append(moment)
             await asyncio.sleep(max(0.0, began + sent / self.rate - time.perf_counter()))
@@ -113,7 +113,7 @@ async def run(address: str, requests: list[bytes], mark: bytes, connections: int
     load.told.began = time.time()
     began = time.perf_counter()
     if rate:
-        load.idle = list(wires)
+        load.idle = deque(wires)  # each in turn: one that is not used for long would be closed by the server
         await asyncio.gather(load.pace(), load.done)
     else:
         for wire in wires[: len(requests)]:

@@ -42,6 +42,8 @@ log = structlog.get_logger("serve")
 POOL_SIZE = 10
 DOOR_POOL_SIZE = 3
 """Connections of the door's own: two commits at once and a look at the connections, whatever else the API is asked."""
+COMMIT_TIMEOUT_S = 10.0
+"""After which a sender is told to come again: PostgreSQL does not answer, or is not to be reached."""
 REJECTS: web.AppKey[Rejects] = web.AppKey("rejects", Rejects)
 CLOSE_S = 0.3
 """How long a farewell to PostgreSQL may take."""
@@ -84,7 +86,9 @@ def make_app(ctx: Context) -> web.Application:
     """The whole application over a context; tests give it a clock of their own."""
     app = web.Application(client_max_size=ctx.settings.body_limit_bytes, middlewares=[measured()])
     app[CONTEXT] = ctx
-    pool = make_pool(required(ctx.settings.database_url, "DATABASE_URL"), size=DOOR_POOL_SIZE, keyed=True)
+    pool = make_pool(
+        required(ctx.settings.database_url, "DATABASE_URL"), size=DOOR_POOL_SIZE, keyed=True, timeout_s=COMMIT_TIMEOUT_S
+    )
     directory = Directory(pool, ctx.vault)
     inbox = Inbox(
         pool,

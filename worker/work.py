@@ -37,6 +37,8 @@ log = structlog.get_logger("work")
 
 POOL_SIZE = 10
 BEAT_S = 2.0
+NICENESS = 5
+"""A worker gives way to receivers, PostgreSQL and Valkey on its host: senders wait for answers, nobody for a batch."""
 Tick = Callable[[Context], Awaitable[int]]
 TICKS: tuple[tuple[Tick, float], ...] = (
     (sweep.tick, sweep.PERIOD_S),
@@ -50,6 +52,7 @@ TICKS: tuple[tuple[Tick, float], ...] = (
 def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT, then let running batches end."""
     configure()
+    os.nice(NICENESS)
     tracing.start(settings, "daybook-work")
     uvloop.run(_main(settings))
     tracing.close()

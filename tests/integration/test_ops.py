@@ -20,6 +20,7 @@ from tests import watch
 from tests.integration.ops import Ops, eventually, running
 from tests.world import SECRETS, edited, payload
 from worker.providers import adapters
+from worker.work import NICENESS
 
 MARKER = "planted-marker"
 BODY = payload("stripe", "charge_succeeded__sync-engine.json")
@@ -97,6 +98,16 @@ async def every_selector_finds_something(ops: Ops) -> None:
         assert missing == []
 
     await eventually(look)
+
+
+def test_a_worker_gives_way_to_receivers_on_its_host(ops: Ops) -> None:
+    niceness = {
+        name: os.getpriority(os.PRIO_PROCESS, child.pid or 0)
+        for name in ("receive", "work")
+        for child in ops.children
+        if child.name.startswith(name)
+    }
+    assert niceness["work"] == niceness["receive"] + NICENESS
 
 
 async def test_X4_the_public_port_serves_no_metrics(ops: Ops) -> None:

@@ -28,7 +28,6 @@ async def test_statements_of_a_batch_look_rows_up_by_more_than_their_account(sho
     pool = await open_pool(url, size=1, keyed=True)
     try:
         async with pool.acquire() as connection:
-            await connection.execute("SET plan_cache_mode = force_generic_plan")
             for named, sql in [(f"{noun}.{name}", sql) for noun in NOUNS for name, sql in statements(noun).items()]:
                 count = max((int(number) for number in re.findall(r"\$(\d+)", sql)), default=0)
                 await connection.execute(f"PREPARE asked AS {sql}")

@@ -45,7 +45,6 @@ async def planned(shop: World, name: str, arguments: list[str]) -> str:
     pool = await open_pool(shop.ctx.settings.database_url or "", size=1, keyed=True)
     try:
         async with pool.acquire() as connection:
-            await connection.execute("SET plan_cache_mode = force_generic_plan")
             await connection.execute(f"PREPARE asked AS {statements('inbox')[name]}")
             return "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked({','.join(arguments)})"))
     finally:

@@ -34,10 +34,15 @@ SERVER_SETTINGS = {
     "tcp_keepalives_count": "3",
 }
 
-KEYED_SETTINGS = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+KEYED_SETTINGS = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
 """For sessions that only ever look rows up by key. A plan is cached when it is first used, on a young instance while
 its tables are all but empty, and reading a whole table looks cheap then: a first burst would read what grows with it
-again and again, until the next ANALYZE."""
+again and again, until the next ANALYZE. One plan for all values, made once: a key is a key."""
 
 
 def to_json(value: Any) -> str:
@@ -66,15 +71,18 @@ async def connect(url: str) -> Connection:
     return connection
 
 
-def make_pool(url: str, *, size: int, least: int = 1, keyed: bool = False) -> Pool:
-    """A pool that connects when it is awaited; `keyed`: for statements that look rows up by key and do nothing else."""
+def make_pool(
+    url: str, *, size: int, least: int = 1, keyed: bool = False, timeout_s: float = COMMAND_TIMEOUT_S
+) -> Pool:
+    """A pool that connects when it is awaited; `keyed`: for statements that look rows up by key and do nothing else;
+    `timeout_s`: how long a statement may take, seen from here."""
     return asyncpg.create_pool(
         url,
         min_size=least,
         max_size=size,
         init=_prepare,
         reset=_keep_session,
-        command_timeout=COMMAND_TIMEOUT_S,
+        command_timeout=timeout_s,
         max_inactive_connection_lifetime=120,
         server_settings={**SERVER_SETTINGS, **(KEYED_SETTINGS if keyed else {})},
         timeout=10,

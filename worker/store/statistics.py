@@ -6,6 +6,9 @@ from worker.store.db import Pool, transaction
 from worker.store.statements import statements
 
 _SQL = statements("statistics")
+TARGET = 10
+"""A tenth of what PostgreSQL reads by itself: enough to tell that a table has grown, and over in milliseconds while
+deliveries wait for their answers. Its own ANALYZE, a minute later, looks closer."""
 
 
 async def refresh(pool: Pool) -> list[str]:
@@ -15,5 +18,6 @@ async def refresh(pool: Pool) -> list[str]:
             return []
         names = [row["name"] for row in await connection.fetch(_SQL["outgrown"])]
         if names:
+            await connection.execute(f"SET LOCAL default_statistics_target = {TARGET}")
             await connection.execute(f"ANALYZE {', '.join(names)}")
     return names
