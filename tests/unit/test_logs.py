@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import Iterator
 
 import asyncpg
 import pytest
+import structlog
 
 from worker import logs
 from worker.errors import UserError
@@ -83,3 +85,15 @@ def test_X4_a_server_that_is_away_is_one_line_of_asyncpgs_pool(capsys: pytest.Ca
     [line] = capsys.readouterr().err.splitlines()
     assert json.loads(line)["error"] == "ConnectionRefusedError"
     assert "Traceback" not in line
+
+
+@pytest.mark.usefixtures("as_in_production")
+def test_I1_a_line_that_finds_the_disk_full_is_lost_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123  (each write to it ends with ENOSPC)
+        monkeypatch.setattr("sys.stderr", full)
+        configure()
+        lines = structlog.get_logger("receive")
+        for level in ("info", "warning", "error"):
+            getattr(lines, level)("deliveries_committed", events=["x" * 20_000])
+        with contextlib.suppress(OSError):
+            full.close()

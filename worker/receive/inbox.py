@@ -101,6 +101,10 @@ class Inbox:
         except Exception as error:  # noqa: BLE001  (whatever it was, nobody may be told that it is stored)
             self._fail(entries, error)
             return
+        # First of all: whatever fails below, it is committed, and its sender is told so.
+        for (_, future), answer in zip(entries, stored, strict=True):
+            if not future.done():
+                future.set_result(answer)
         self._signal([answer for answer in stored if answer.open])
         metrics.inbox_commit_duration.observe(time.perf_counter() - began)
         metrics.inbox_batch_size.observe(len(entries))
@@ -109,9 +113,6 @@ class Inbox:
             "deliveries_committed", deliveries=len(stored), duplicates=len(stored) - len(new), events=new[:IDS_LOGGED]
         )
         tracing.batch("receive", ((id_, "received") for id_ in new), began)
-        for (_, future), answer in zip(entries, stored, strict=True):
-            if not future.done():
-                future.set_result(answer)
 
     async def _store(self, events: Sequence[NewEvent]) -> list[Stored]:
         try:
