@@ -11,6 +11,8 @@ from typing import Any
 
 import asyncpg
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from redis import Redis
 
 from tests.world import World
@@ -24,8 +26,10 @@ from worker.cli.checkup import (
     postgres_findings,
     valkey_findings,
 )
+from worker.cli.doctor import verdict
 from worker.config import Settings
 from worker.local.valkey import Valkey
+from worker.problems import problem
 from worker.store import refusals, workers
 from worker.store.refusals import Tally
 
@@ -51,7 +55,13 @@ async def test_it_sees_what_is_left_undone(shop: World, database: str) -> None:
         "UPDATE event_states SET state = 'dead', next_attempt_at = NULL WHERE event_id = $1", events[0].id
     )
     found = {finding.what: finding for finding in await postgres_findings(Settings(database_url=database))}
-    assert found["2 events are overdue, the oldest for 4 min"].level == "failure"
+    late_ids = sorted(event.id for event in events[1:])
+    [overdue] = [
+        finding for what, finding in found.items() if what.startswith("2 events are overdue, the oldest for 4")
+    ]
+    assert overdue.level == "failure"
+    assert overdue.what[-37:-1] in late_ids
+    assert "once a worker runs" in overdue.remedy
     assert found["1 event is dead"].level == "warning"
     assert found["No worker is alive"].level == "failure"
     assert all(finding.remedy for finding in found.values() if finding.level != "ok")
@@ -77,10 +87,20 @@ async def test_valkey_is_asked_how_it_is_set(redis_url: str) -> None:
     assert levels(findings) == ["ok"] * 3
 
 
-def test_a_valkey_that_may_forget_is_a_warning() -> None:
+def test_R6_a_valkey_that_may_drop_signals_fails_and_one_that_may_forget_is_a_warning() -> None:
     findings = memory_findings({"maxmemory_policy": "allkeys-lru", "aof_enabled": 0})
-    assert levels(findings) == ["warning", "warning"]
-    assert findings[0].remedy == "Set maxmemory-policy noeviction."
+    assert levels(findings) == ["failure", "warning"]
+
+
+def test_R6_a_valkey_that_answers_but_takes_no_signals_is_a_failure() -> None:
+    sound = {"maxmemory_policy": "noeviction", "aof_enabled": 1, "used_memory": 900, "maxmemory": 1000}
+    assert levels(memory_findings(sound)) == ["ok", "ok"]
+    cannot_write = memory_findings({**sound, "aof_last_write_status": "err"})
+    assert levels(cannot_write) == ["ok", "failure"]
+    assert "Make room on its disk" in cannot_write[1].remedy
+    is_full = memory_findings({**sound, "used_memory": 1000})
+    assert levels(is_full) == ["ok", "failure", "ok"]
+    assert "Raise its maxmemory" in is_full[1].remedy
 
 
 async def test_without_anything_it_still_says_where_to_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,13 +133,18 @@ async def test_R6_each_connection_that_refused_has_a_line_with_cause_and_remedy(
     await refusals.record(shop.ctx.pool, rows, [(datetime.now(UTC), 7)], [])
     found = await postgres_findings(Settings(database_url=database))
     told = {finding.what: finding for finding in found if "the last hour" in finding.what}
-    assert {finding.level for finding in told.values()} == {"warning"}
+    assert {what.split()[1]: finding.level for what, finding in told.items()} == {
+        "came": "warning", "shopify": "failure", "standard": "failure", "stripe": "failure", "woocommerce": "failure",
+    }  # fmt: skip
     assert sorted(told) == [
         "7 came to addresses of no connection in the last hour",
-        "Connection shopify refused 1 in the last hour: 1 previous secret",
-        "Connection standard refused 9 in the last hour: 9 clock off by 1 h (old)",
-        "Connection stripe refused 1,203 in the last hour: 1,200 wrong secret, 3 signature header malformed",
-        "Connection woocommerce refused 2 in the last hour: 2 secret of second",
+        "Connection shopify refused 1 in the last hour: 1 previous secret; nothing was accepted since",
+        "Connection standard refused 9 in the last hour: 9 clock off by 1 h (old); nothing was accepted since",
+        (
+            "Connection stripe refused 1,203 in the last hour: 1,200 wrong secret, 3 signature header malformed; "
+            "nothing was accepted since"
+        ),
+        "Connection woocommerce refused 2 in the last hour: 2 secret of second; nothing was accepted since",
     ]
     stripe = next(finding for what, finding in told.items() if "stripe" in what)
     assert "daybook connection rotate stripe --secret-env VARIABLE" in stripe.remedy
@@ -143,7 +168,7 @@ async def test_a_valkey_that_was_there_and_is_gone_is_a_failure(tmp_path: Path, 
     assert "REDIS_URL" in finding.remedy
 
 
-async def test_a_real_valkey_with_the_wrong_eviction_policy_is_a_warning(redis_url: str) -> None:
+async def test_R6_a_real_valkey_with_the_wrong_eviction_policy_is_a_failure(redis_url: str) -> None:
     with Redis.from_url(redis_url) as client:
         client.config_set("maxmemory-policy", "allkeys-lru")
         try:
@@ -151,8 +176,9 @@ async def test_a_real_valkey_with_the_wrong_eviction_policy_is_a_warning(redis_u
         finally:
             client.config_set("maxmemory-policy", "noeviction")
     [finding] = [one for one in found if one.level != "ok"]
+    assert finding.level == "failure"
     assert "maxmemory-policy allkeys-lru" in finding.what
-    assert finding.remedy == "Set maxmemory-policy noeviction."
+    assert "`CONFIG SET maxmemory-policy noeviction`" in finding.remedy
 
 
 @pytest.mark.parametrize(("free", "level"), [(500, "ok"), (60, "warning"), (20, "failure"), (0, "failure")])
@@ -201,3 +227,77 @@ async def test_a_worker_that_fell_silent_is_absent(shop: World, database: str) -
     absent = found["No worker is alive; the last was heard of 4 min ago"]
     assert absent.level == "failure"
     assert "daybook work" in absent.remedy
+
+
+async def test_R6_events_that_a_live_worker_does_not_get_to_are_a_failure_of_their_own(
+    shop: World, database: str
+) -> None:
+    event = shop.event("stripe", {"id": "evt_stuck", "type": "x"})
+    await shop.store([event])
+    await workers.beat(shop.ctx.pool, "worker", "host", 1, {})
+    await shop.ctx.pool.execute("UPDATE event_states SET next_attempt_at = now() - interval '4 minutes'")
+    [stuck] = [one for one in await postgres_findings(Settings(database_url=database)) if one.level == "failure"]
+    assert stuck.what == f"1 event is overdue, the oldest for 4 min ({event.id})"
+    assert "Workers are alive" in stuck.remedy
+    assert "start more `daybook work`" in stuck.remedy
+
+
+async def refusal_of(database: str, connection: str) -> Finding:
+    found = await postgres_findings(Settings(database_url=database))
+    return next(one for one in found if one.what.startswith(f"Connection {connection} refused"))
+
+
+@pytest.mark.parametrize("cause", ["wrong_signature", "previous_secret", "other_connection", "stale", "future"])
+async def test_R6_a_secret_or_clock_that_is_wrong_fails_until_a_delivery_is_accepted(
+    cause: str, shop: World, database: str
+) -> None:
+    earlier = timedelta(minutes=10)
+    await refusals.record(shop.ctx.pool, [refused(shop, "stripe", cause, 2, ago=earlier, skew_s=900)], [], [])
+    wrong = await refusal_of(database, "stripe")
+    assert (wrong.level, wrong.what.rpartition("; ")[2]) == ("failure", "nothing was accepted since")
+    await shop.store([shop.event("stripe", {"id": "evt_mended", "type": "x"}, at=time.time())])
+    mended = await refusal_of(database, "stripe")
+    assert (mended.level, mended.what.rpartition("; ")[2]) == ("warning", "others were accepted since")
+
+
+async def test_R6_a_wrong_secret_of_these_minutes_fails_though_other_senders_are_accepted(
+    shop: World, database: str
+) -> None:
+    lately = timedelta(minutes=2)
+    await refusals.record(shop.ctx.pool, [refused(shop, "stripe", "wrong_signature", 2, ago=lately)], [], [])
+    await shop.store([shop.event("stripe", {"id": "evt_another", "type": "x"}, at=time.time())])
+    assert (await refusal_of(database, "stripe")).level == "failure"
+
+
+async def test_R6_what_any_stranger_can_post_is_a_warning_only(shop: World, database: str) -> None:
+    rows = [refused(shop, "stripe", cause, 7) for cause in ("missing_header", "malformed_header", "too_large")]
+    await refusals.record(shop.ctx.pool, rows, [], [])
+    assert (await refusal_of(database, "stripe")).level == "warning"
+
+
+async def test_R6_the_remedy_is_of_the_cause_that_fails_not_of_the_most_frequent(shop: World, database: str) -> None:
+    rows = [refused(shop, "stripe", "missing_header", 700), refused(shop, "stripe", "wrong_signature", 1)]
+    await refusals.record(shop.ctx.pool, rows, [], [])
+    found = await refusal_of(database, "stripe")
+    assert found.level == "failure"
+    assert "daybook connection rotate stripe" in found.remedy
+
+
+async def test_R6_a_receiver_that_is_not_ready_says_why() -> None:
+    async def not_ready(_request: web.Request) -> web.Response:
+        return problem(503, "The schema lacks 0004_refusals. Run `daybook migrate`.")
+
+    application = web.Application()
+    application.router.add_get("/readyz", not_ready)
+    async with TestServer(application) as served:
+        ready = (await instance_findings(str(served.make_url("")).rstrip("/")))[1]
+    assert ready.level == "failure"
+    assert ready.what.endswith("/readyz answers 503: The schema lacks 0004_refusals. Run `daybook migrate`.")
+
+
+def test_R6_the_last_line_says_whether_all_is_well() -> None:
+    good, doubtful, bad = Finding("ok", "a"), Finding("warning", "b", "c"), Finding("failure", "d", "e")
+    assert verdict([good, good]) == "Healthy: all 2 checks passed."
+    assert verdict([good, doubtful]) == "Working, with 1 warning."
+    assert verdict([good, bad, bad]).startswith("Not healthy: 2 of 3 checks failed.")
+    assert verdict([bad, doubtful, doubtful]).startswith("Not healthy: 1 of 3 checks failed, 2 warnings.")

@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from schemas.refusal import Trace
 from worker.config import Settings
 from worker.errors import UserError
 from worker.refusals import cause_words, remedy
@@ -28,7 +29,12 @@ from worker.store.refusals import Counted
 FRESH = timedelta(seconds=15)
 LATE = timedelta(seconds=30)
 CLOCK_WARNING_S, CLOCK_FAILURE_S = 2, 60
-REFUSALS_WITHIN = timedelta(hours=1)
+REFUSALS_WITHIN, LASTS = timedelta(hours=1), timedelta(minutes=5)
+OURS_TURNED_AWAY = {
+    str(cause.value)
+    for cause in (Trace.WRONG_SIGNATURE, Trace.PREVIOUS_SECRET, Trace.OTHER_CONNECTION, Trace.STALE, Trace.FUTURE)
+}
+"""Causes by which a sender's own deliveries are turned away, for its secret or a clock is wrong."""
 DISK_WARNING, DISK_FAILURE = 0.10, 0.03
 """Shares of a disk that are free."""
 DISK_ENOUGH = 20 * 1024**3
@@ -80,16 +86,28 @@ async def instance_findings(url: str) -> list[Finding]:
     findings = []
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S)) as session:
         for path, means, remedy in (
-            ("/healthz", "the receiver answers", "Start it with `daybook up`, or see its log in DIR/logs/receive.log."),
-            ("/readyz", "deliveries can be stored", "Deliveries are refused with 503 and sent again: see below."),
+            (
+                "/healthz",
+                "the receiver answers",
+                "Start it with `daybook up` or `daybook receive`, or see logs/receive.log in the data directory.",
+            ),
+            ("/readyz", "deliveries can be stored", "Until it does, senders get no 2xx and come again: see below."),
         ):
             try:
                 async with session.get(url + path) as answer:
-                    good, said = answer.status == 200, f"answers {answer.status}"
+                    good, said = answer.status == 200, f"answers {answer.status}{await _detail(answer)}"
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 good, said = False, f"does not answer ({type(error).__name__})"
             findings.append(ok(f"{url}{path}: {means}") if good else failure(f"{url}{path} {said}", remedy))
     return findings
+
+
+async def _detail(answer: aiohttp.ClientResponse) -> str:
+    """What a problem says of itself; nothing where it is no problem, or a proxy's page."""
+    try:
+        return f": {(await answer.json(content_type=None))['detail']}"
+    except (ValueError, KeyError, TypeError, UnicodeDecodeError):
+        return ""
 
 
 async def postgres_findings(settings: Settings) -> list[Finding]:
@@ -105,7 +123,8 @@ async def postgres_findings(settings: Settings) -> list[Finding]:
             refused = [] if missing else await refusals.counted_everywhere(connection, REFUSALS_WITHIN)
             unknown = 0 if missing else await refusals.counted_unknown(connection, REFUSALS_WITHIN)
             folder = await _folder(connection)
-            clock = (await connection.fetchval("SELECT clock_timestamp()")).timestamp()
+            now = await connection.fetchval("SELECT clock_timestamp()")
+            off_s = time.time() - now.timestamp()
         finally:
             await connection.close()
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -115,13 +134,13 @@ async def postgres_findings(settings: Settings) -> list[Finding]:
                 "See that it runs and that DATABASE_URL is right.",
             )
         ]
-    findings = [ok(f"PostgreSQL {version.major}.{version.micro} answers"), _clock(time.time() - clock)]
+    findings = [ok(f"PostgreSQL {version.major}.{version.micro} answers"), _clock(off_s)]
     if folder:
         findings += disk_findings("PostgreSQL", folder)
     if missing:
         return [*findings, failure(f"The schema lacks {', '.join(missing)}", "Run `daybook migrate`.")]
     findings += [ok("The schema is up to date"), *(work_findings(found) if found else ())]
-    return findings + broken_findings(broken) + refusal_findings(refused, unknown)
+    return findings + broken_findings(broken) + refusal_findings(refused, unknown, now)
 
 
 def broken_findings(broken: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Finding]:
@@ -158,25 +177,37 @@ def disk_findings(what: str, path: Path) -> list[Finding]:
     return [failure(text, remedy) if share < DISK_FAILURE else warning(text, remedy)]
 
 
-def refusal_findings(refused: Sequence[Counted], unknown: int) -> list[Finding]:
-    """What was refused in the last hour, a line for each connection, with its most frequent cause."""
+def refusal_findings(refused: Sequence[Counted], unknown: int, now: datetime) -> list[Finding]:
+    """What was refused in the last hour, a line for each connection, with the remedy of its worst cause.
+
+    A secret or a clock that is wrong is a failure while it lasts: the sender's own deliveries are being turned away. It
+    lasts until one is accepted, and for some minutes in any case, since one right sender hides a wrong one. What any
+    stranger can bring about without knowing how a provider signs is a warning.
+    """
     findings = []
-    by_name: dict[str, list[Counted]] = {}
+    by_connection: dict[tuple[str, str], list[Counted]] = {}
     for one in refused:
-        by_name.setdefault(one.name, []).append(one)
-    for name, causes in by_name.items():
+        by_connection.setdefault((one.name, str(one.connection_id)), []).append(one)
+    for (name, _), causes in by_connection.items():
+        lasting = [one for one in causes if one.cause in OURS_TURNED_AWAY and _lasts(one, now)]
+        worst = (lasting or causes)[0]
+        since = "others were" if worst.accepted_since else "nothing was"
         told = ", ".join(f"{one.count:,} {cause_words(one.cause, one.skew_s, one.hint)}" for one in causes)
         total = sum(one.count for one in causes)
         findings.append(
-            warning(
-                f"Connection {name} refused {total:,} in the last hour: {told}",
-                remedy(causes[0].cause, name, causes[0].hint),
+            (failure if lasting else warning)(
+                f"Connection {name} refused {total:,} in the last hour: {told}; {since} accepted since",
+                remedy(worst.cause, name, worst.hint),
             )
         )
     if unknown:
         text = f"{unknown:,} came to addresses of no connection in the last hour"
         findings.append(warning(text, remedy("unknown_connection", "")))
     return findings or [ok("No delivery was refused in the last hour")]
+
+
+def _lasts(one: Counted, now: datetime) -> bool:
+    return not one.accepted_since or (one.last_at is not None and now - one.last_at < LASTS)
 
 
 def work_findings(found: Health) -> list[Finding]:
@@ -187,13 +218,21 @@ def work_findings(found: Health) -> list[Finding]:
     else:
         last = f"; the last was heard of {words.ago(found.last_beat, found.now)}" if found.last_beat else ""
         findings.append(
-            failure(f"No worker is alive{last}", "Start one with `daybook work`; events are kept meanwhile.")
+            failure(
+                f"No worker is alive{last}",
+                "Start one with `daybook work`. `daybook up` keeps one itself: logs/work.log in the data directory "
+                "says why it does not. Events are kept meanwhile.",
+            )
         )
     if found.overdue:
+        age = words.age(found.overdue_since, found.now)
         findings.append(
             failure(
-                f"{_many(found.overdue)} overdue, the oldest for {words.age(found.overdue_since, found.now)}",
-                "See that workers run and reach Valkey; the sweep signals these events again every few seconds.",
+                f"{_many(found.overdue)} overdue, the oldest for {age} ({found.overdue_event})",
+                "Workers are alive but do not get to them. If Valkey is well below, a worker hangs (its log is "
+                "logs/work.log; start it again, nothing is lost) or there are too few (start more `daybook work`)."
+                if found.alive
+                else "They are applied by themselves once a worker runs.",
             )
         )
     else:
@@ -218,7 +257,8 @@ async def valkey_findings(settings: Settings) -> list[Finding]:
         return [
             failure(
                 f"Valkey cannot be reached: {type(error).__name__}",
-                "See that it runs and that REDIS_URL is right. No event is lost meanwhile; they are applied later.",
+                "See that it runs and that REDIS_URL is right; that of `daybook up` logs to logs/valkey.log in the "
+                "data directory. No event is lost meanwhile; they are applied later.",
             )
         ]
     finally:
@@ -228,15 +268,33 @@ async def valkey_findings(settings: Settings) -> list[Finding]:
 
 
 def memory_findings(info: Mapping[str, Any]) -> list[Finding]:
-    """Whether Valkey keeps what it was told. Nothing is lost where it does not: the sweep takes longer to see it."""
+    """Whether Valkey takes and keeps what it is told. Nothing is lost where it does not: it is applied later."""
     policy = str(info.get("maxmemory_policy", "unknown"))
     findings = [
         ok("Valkey evicts nothing (maxmemory-policy noeviction)")
         if policy == "noeviction"
-        else warning(
-            f"Valkey may drop signals when full (maxmemory-policy {policy})", "Set maxmemory-policy noeviction."
+        else failure(
+            f"Valkey may drop signals when full (maxmemory-policy {policy})",
+            "Run `CONFIG SET maxmemory-policy noeviction` in valkey-cli, and write it into Valkey's configuration, so "
+            "that it stays.",
         )
     ]
+    used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
+    if policy == "noeviction" and most and used >= most:
+        findings.append(
+            failure(
+                f"Valkey's memory is full ({used:,} of {most:,} bytes) and it takes no signals",
+                "Raise its maxmemory. Events are applied more slowly meanwhile, or not at all; none is lost.",
+            )
+        )
+    if info.get("aof_last_write_status", "ok") != "ok":
+        return [
+            *findings,
+            failure(
+                "Valkey cannot write its append-only file, and takes no signals until it can",
+                "Make room on its disk, or see its log. Events wait in PostgreSQL meanwhile; none is lost.",
+            ),
+        ]
     if int(info.get("aof_enabled", 0)):
         return [*findings, ok("Valkey keeps an append-only file")]
     return [*findings, warning("Valkey forgets its signals when it restarts (appendonly no)", "Set appendonly yes.")]

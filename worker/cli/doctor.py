@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -26,10 +27,19 @@ def doctor(url: UrlOption = None, data: DataOption = None) -> None:
     findings = asyncio.run(checkup(data, url))
     for finding in findings:
         _say(finding)
-    failures = sum(finding.level == "failure" for finding in findings)
-    if failures:
-        typer.echo(f"{failures} of {len(findings)} checks failed.")
+    typer.echo(verdict(findings))
+    if any(finding.level == "failure" for finding in findings):
         sys.exit(1)
+
+
+def verdict(findings: Sequence[Finding]) -> str:
+    """The last line: what somebody reads who reads only one."""
+    failures, warnings = (sum(one.level == level for one in findings) for level in ("failure", "warning"))
+    told = f"{warnings} {'warning' if warnings == 1 else 'warnings'}"
+    if failures:
+        failed = f"{failures} of {len(findings)} checks failed" + (f", {told}" if warnings else "")
+        return f"Not healthy: {failed}. Begin with the first: others may follow from it."
+    return f"Working, with {told}." if warnings else f"Healthy: all {len(findings)} checks passed."
 
 
 def _say(finding: Finding) -> None:

@@ -21,6 +21,7 @@ class Health(msgspec.Struct, frozen=True):
     last_beat: datetime | None
     overdue: int
     overdue_since: datetime | None
+    overdue_event: str | None
     dead: int
 
 
@@ -30,4 +31,5 @@ async def read(connection: Pooled, *, fresh: timedelta, late: timedelta) -> Heal
     if beats is None or overdue is None:
         raise AssertionError("a count answers with its row")
     dead = await connection.fetchval(_SQL["dead"], LIMIT)
-    return Health(beats["now"], beats["alive"], beats["last"], overdue["events"], overdue["oldest"], dead)
+    since = (overdue["events"], overdue["oldest"], overdue["event"])
+    return Health(beats["now"], beats["alive"], beats["last"], *since, dead)

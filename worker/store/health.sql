@@ -1,6 +1,7 @@
--- overdue: events of all accounts that should have been applied some time ago (counted up to a limit), and since when
-SELECT count(*) AS events, min(next_attempt_at) AS oldest
-  FROM (SELECT next_attempt_at FROM event_states
+-- overdue: events of all accounts that should have been applied some time ago (counted up to a limit), since when, and which first
+SELECT count(*) AS events, min(next_attempt_at) AS oldest,
+       (array_agg(event_id ORDER BY next_attempt_at))[1]::text AS event
+  FROM (SELECT event_id, next_attempt_at FROM event_states
          WHERE next_attempt_at < now() - $1::interval
          ORDER BY next_attempt_at
          LIMIT $2) AS late

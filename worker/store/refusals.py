@@ -54,6 +54,9 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     hint: str | None
     last_at: datetime | None = None
     name: str = ""
+    account_id: str = ""
+    connection_id: str = ""
+    accepted_since: bool = False
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,15 +36,20 @@ SELECT cause, sum(count)::bigint AS count, max(last_at) AS last_at,
  GROUP BY cause
  ORDER BY 2 DESC, 1
 
--- counted_everywhere: the refusals of all connections of all accounts since a while ago, by connection and cause
-SELECT c.name, r.cause, sum(r.count)::bigint AS count,
-       (array_agg(r.skew_s ORDER BY r.minute DESC) FILTER (WHERE r.skew_s IS NOT NULL))[1] AS skew_s,
-       (array_agg(r.hint ORDER BY r.minute DESC) FILTER (WHERE r.hint IS NOT NULL))[1] AS hint
-  FROM refusals r JOIN connections c ON c.account_id = r.account_id AND c.id = r.connection_id
- WHERE r.minute >= now() - $1::interval
- GROUP BY c.name, r.cause
- ORDER BY c.name, 3 DESC
- LIMIT $2
+-- counted_everywhere: what all connections of all accounts refused since a while ago, and if one took anything since
+SELECT g.*, EXISTS (SELECT FROM events e
+                     WHERE e.account_id = g.account_id AND e.connection_id = g.connection_id
+                       AND e.received_at > g.last_at) AS accepted_since
+  FROM (SELECT c.name, c.account_id, c.id AS connection_id, r.cause, sum(r.count)::bigint AS count,
+               max(r.last_at) AS last_at,
+               (array_agg(r.skew_s ORDER BY r.minute DESC) FILTER (WHERE r.skew_s IS NOT NULL))[1] AS skew_s,
+               (array_agg(r.hint ORDER BY r.minute DESC) FILTER (WHERE r.hint IS NOT NULL))[1] AS hint
+          FROM refusals r JOIN connections c ON c.account_id = r.account_id AND c.id = r.connection_id
+         WHERE r.minute >= now() - $1::interval
+         GROUP BY c.name, c.account_id, c.id, r.cause
+         ORDER BY c.name, c.account_id, c.id, 5 DESC, r.cause
+         LIMIT $2) AS g
+ ORDER BY g.name, g.account_id, g.connection_id, g.count DESC, g.cause
 
 -- counted_unknown: deliveries to addresses that do not exist since a while ago
 SELECT coalesce(sum(count), 0)::bigint FROM unknown_refusals WHERE minute >= now() - $1::interval
