@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -266,7 +269,9 @@ async def test_R6_a_wrong_secret_of_these_minutes_fails_though_other_senders_are
     lately = timedelta(minutes=2)
     await refusals.record(shop.ctx.pool, [refused(shop, "stripe", "wrong_signature", 2, ago=lately)], [], [])
     await shop.store([shop.event("stripe", {"id": "evt_another", "type": "x"}, at=time.time())])
-    assert (await refusal_of(database, "stripe")).level == "failure"
+    found = await refusal_of(database, "stripe")
+    assert found.level == "failure"
+    assert found.what.endswith("others were accepted since; a warning once it has not come for 5 min")
 
 
 async def test_R6_what_any_stranger_can_post_is_a_warning_only(shop: World, database: str) -> None:
@@ -299,5 +304,28 @@ def test_R6_the_last_line_says_whether_all_is_well() -> None:
     good, doubtful, bad = Finding("ok", "a"), Finding("warning", "b", "c"), Finding("failure", "d", "e")
     assert verdict([good, good]) == "Healthy: all 2 checks passed."
     assert verdict([good, doubtful]) == "Working, with 1 warning."
-    assert verdict([good, bad, bad]).startswith("Not healthy: 2 of 3 checks failed.")
-    assert verdict([bad, doubtful, doubtful]).startswith("Not healthy: 1 of 3 checks failed, 2 warnings.")
+    assert verdict([good, bad, bad]).startswith("Not healthy: 2 of 3 checks failed. Mend disks, PostgreSQL")
+    assert verdict([bad, doubtful, doubtful]) == "Not healthy: 1 of 3 checks failed, 2 warnings."
+
+
+@pytest.mark.parametrize("command", ["receive", "work"])
+async def test_R6_a_start_on_an_old_schema_ends_in_a_sentence(command: str, database: str, redis_url: str) -> None:
+    connection = await asyncpg.connect(database)
+    await connection.execute("ALTER TABLE connections DROP COLUMN former_secrets; DROP TABLE workers CASCADE")
+    await connection.close()
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "worker.cli", command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        env={
+            **os.environ, "DATABASE_URL": database, "REDIS_URL": redis_url, "PORT": "0",
+            "DAYBOOK_SECRET_KEY": "test-only-test-only-test-only-test",
+        },
+    )  # fmt: skip
+    try:
+        told, _ = await asyncio.wait_for(started.communicate(), 30)
+    finally:
+        if started.returncode is None:
+            started.kill()
+    assert started.returncode == 1
+    assert "Traceback" not in told.decode()
+    assert "older than this version" in told.decode()
+    assert "daybook migrate" in told.decode()

@@ -191,12 +191,14 @@ def refusal_findings(refused: Sequence[Counted], unknown: int, now: datetime) ->
     for (name, _), causes in by_connection.items():
         lasting = [one for one in causes if one.cause in OURS_TURNED_AWAY and _lasts(one, now)]
         worst = (lasting or causes)[0]
-        since = "others were" if worst.accepted_since else "nothing was"
+        since = "others were accepted since" if worst.accepted_since else "nothing was accepted since"
+        if lasting and worst.accepted_since:  # or whoever has mended it would look for what is still wrong
+            since += f"; a warning once it has not come for {words.duration(LASTS.total_seconds())}"
         told = ", ".join(f"{one.count:,} {cause_words(one.cause, one.skew_s, one.hint)}" for one in causes)
         total = sum(one.count for one in causes)
         findings.append(
             (failure if lasting else warning)(
-                f"Connection {name} refused {total:,} in the last hour: {told}; {since} accepted since",
+                f"Connection {name} refused {total:,} in the last hour: {told}; {since}",
                 remedy(worst.cause, name, worst.hint),
             )
         )

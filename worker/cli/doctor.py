@@ -38,7 +38,8 @@ def verdict(findings: Sequence[Finding]) -> str:
     told = f"{warnings} {'warning' if warnings == 1 else 'warnings'}"
     if failures:
         failed = f"{failures} of {len(findings)} checks failed" + (f", {told}" if warnings else "")
-        return f"Not healthy: {failed}. Begin with the first: others may follow from it."
+        first = " Mend disks, PostgreSQL, schema and Valkey first: the rest may follow." if failures > 1 else ""
+        return f"Not healthy: {failed}.{first}"
     return f"Working, with {told}." if warnings else f"Healthy: all {len(findings)} checks passed."
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,7 +60,8 @@ def receive(metrics_port: MetricsPort = None) -> None:
     settings = complete(metrics_port=metrics_port)
     from worker.serve import run
 
-    run(settings)
+    with _schema_of_today():
+        run(settings)
 
 
 @app.command()
@@ -67,7 +70,22 @@ def work(metrics_port: MetricsPort = None) -> None:
     settings = complete(metrics_port=metrics_port)
     from worker.work import run
 
-    run(settings)
+    with _schema_of_today():
+        run(settings)
+
+
+@contextmanager
+def _schema_of_today() -> Iterator[None]:
+    """A start on a schema that lacks what the code asks for ends in a sentence: whoever restarts it in a circle reads
+    it in the last lines of the log."""
+    import asyncpg
+
+    try:
+        yield
+    except (asyncpg.UndefinedColumnError, asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError):
+        raise UserError(
+            "The database's schema is older than this version.", remedy="Run `daybook migrate`, then start it again."
+        ) from None
 
 
 @app.command()
