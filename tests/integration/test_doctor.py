@@ -156,6 +156,15 @@ async def test_R6_each_connection_that_refused_has_a_line_with_cause_and_remedy(
     assert all(finding.remedy for finding in told.values())
 
 
+async def test_R6_two_causes_on_one_connection_have_a_remedy_each(shop: World, database: str) -> None:
+    rows = [refused(shop, "stripe", "wrong_signature", 12), refused(shop, "stripe", "stale", 3, skew_s=4000)]
+    await refusals.record(shop.ctx.pool, rows, [], [])
+    found = await postgres_findings(Settings(database_url=database))
+    [stripe] = [finding for finding in found if "Connection stripe" in finding.what]
+    assert "daybook connection rotate stripe" in stripe.remedy
+    assert "NTP" in stripe.remedy
+
+
 async def test_a_valkey_that_was_there_and_is_gone_is_a_failure(tmp_path: Path, servers_folder: Path) -> None:
     sockets = servers_folder / "gone"
     sockets.mkdir()

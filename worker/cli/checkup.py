@@ -178,7 +178,7 @@ def disk_findings(what: str, path: Path) -> list[Finding]:
 
 
 def refusal_findings(refused: Sequence[Counted], unknown: int, now: datetime) -> list[Finding]:
-    """What was refused in the last hour, a line for each connection, with the remedy of its worst cause.
+    """What was refused in the last hour, a line for each connection, with what to do.
 
     A secret or a clock that is wrong is a failure while it lasts: the sender's own deliveries are being turned away. It
     lasts until one is accepted, and for some minutes in any case, since one right sender hides a wrong one. What any
@@ -199,7 +199,7 @@ def refusal_findings(refused: Sequence[Counted], unknown: int, now: datetime) ->
         findings.append(
             (failure if lasting else warning)(
                 f"Connection {name} refused {total:,} in the last hour: {told}; {since}",
-                remedy(worst.cause, name, worst.hint),
+                " ".join(dict.fromkeys(remedy(one.cause, name, one.hint) for one in lasting or [worst])),
             )
         )
     if unknown:
