@@ -20,7 +20,7 @@ help: ## show this list
 up: $(STAMP) ## run Daybook with its own PostgreSQL and Valkey (PORT and DAYBOOK_DATA are honoured)
 	@exec $(BIN)/daybook up
 
-test: $(STAMP) ## run all tests but the fault tests (make test ARGS="-k name" for some of them)
+test: $(STAMP) ## run all tests, the fault tests in a short form (make test ARGS="-k name" for some of them)
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 chaos: $(STAMP) ## the fault tests with thousands of events (CHAOS_SEED repeats a run, CHAOS_ROUNDS=3 makes three)

@@ -49,7 +49,8 @@ PENDING_LIMIT = 50_000
 """Signals kept in memory while Redis is away. What is beyond it is dropped here and found by the sweep."""
 RING_EVERY_S = 0.05
 """At most so often, since a job costs its sender half a millisecond, and an event of a small batch costs PostgreSQL
-twice what one of a batch of fifty does. The first signal after a silence is sent at once, those that follow it travel together."""
+twice what one of a batch of fifty does. The first signal after a silence is sent at once, those that follow it travel
+together."""
 BOOKS_S = 0.3
 """How long arq's own notes about a job that has ended may take at a stop. They are worth nothing: the sweep looks into
 the inbox only, and a job that runs again finds its events settled."""
