@@ -102,7 +102,9 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._load.done.done():
-            self._load.done.set_exception(exc or ConnectionError("the server closed a connection"))
+            load, since = self._load, time.perf_counter() - self.due
+            words = f"the server closed a connection {since:.2f} s after its last request, {load.left} answers short"
+            load.done.set_exception(exc or ConnectionError(f"{words}; {load.told.first_wrong or 'all were right'}"))
 
 
 async def run(address: str, requests: list[bytes], mark: bytes, connections: int, rate: float) -> Told:

@@ -47,10 +47,13 @@ JOB_TIMEOUT_S = 120
 IDS_A_JOB = 200
 PENDING_LIMIT = 50_000
 """Signals kept in memory while Redis is away. What is beyond it is dropped here and found by the sweep."""
-RING_EVERY_S = 0.05
-"""At most so often, since a job costs its sender half a millisecond, and an event of a small batch costs PostgreSQL
-twice what one of a batch of fifty does. The first signal after a silence is sent at once, those that follow it travel
-together."""
+RING_EVERY_S = 0.01
+"""At most so often. The first signal after a silence is sent at once, those that follow it travel together."""
+RING_BUSY_EVERY_S = 0.05
+"""At most so often while many events come: a job costs its sender half a millisecond, and an event of a small batch
+costs PostgreSQL twice what one of a batch of fifty does."""
+BUSY = 10
+"""So many events in one ring are many."""
 BOOKS_S = 0.3
 """How long arq's own notes about a job that has ended may take at a stop. They are worth nothing: the sweep looks into
 the inbox only, and a job that runs again finds its events settled."""
@@ -125,8 +128,9 @@ class Lanes:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            busy = self._count >= BUSY
             await self.flush()
-            await asyncio.sleep(RING_EVERY_S)
+            await asyncio.sleep(RING_BUSY_EVERY_S if busy else RING_EVERY_S)
 
     async def flush(self) -> None:
         """Send what is noted now. A failure drops it: the sweep is there for that."""
