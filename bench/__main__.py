@@ -95,6 +95,8 @@ async def measure(it: House, sizes: Sizes, number: int, grown: str | None) -> Ro
     grown_door = await figures.door(it, sizes.door, f"{tag}d", grown) if grown else None
     await it.empty()
     whole = await figures.whole(it, sizes.whole, f"{tag}w")
+    if grown:
+        await it.give_up(grown)
     grown_applied = (await figures.whole(it, sizes.whole, f"{tag}w", grown)).applied if grown else None
     await it.empty()
     batched = await figures.applied(it, sizes.batched, f"{tag}b", batch=None)

@@ -90,6 +90,13 @@ class House:
         async with Redis.from_url(self.valkey.url()) as redis:
             await redis.flushall()
 
+    async def give_up(self, database: str) -> None:
+        """Leave nothing to be applied: what the door stored, to be measured itself, is nobody's work."""
+        await self.rows(
+            "UPDATE event_states SET state = 'ignored', next_attempt_at = NULL WHERE next_attempt_at IS NOT NULL",
+            database=database,
+        )
+
     async def settled(self, database: str = "daybook") -> float:
         """Unix time at which the last event was settled, once all are. A poll of 10 ms, its delay taken off."""
         connection = await asyncpg.connect(self.postgres.url(database))
