@@ -57,6 +57,8 @@ async def _fault(ctx: Context) -> str | None:
         return "The schema cannot be read with the user of DATABASE_URL. Give it back its rights."
     except Exception:  # noqa: BLE001  (whatever the reason, the answer is no)
         return "PostgreSQL cannot be reached. Deliveries are refused with 503 until it is back."
+    if ctx.trouble.here:
+        return "The last delivery could not be stored, though PostgreSQL answers: see its log and the room on its disk."
     if missing:
         return f"The schema lacks {', '.join(missing)}. Run `daybook migrate`."
     return None

@@ -96,6 +96,7 @@ def make_app(ctx: Context) -> web.Application:
         batch=ctx.settings.batch_events,
         backlog_events=ctx.settings.backlog_events,
         backlog_bytes=ctx.settings.backlog_bytes,
+        trouble=ctx.trouble,
     )
 
     rejects = Rejects(pool, directory, ctx.clock)

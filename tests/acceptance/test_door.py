@@ -12,6 +12,7 @@ from tenacity import AsyncRetrying, stop_after_delay, wait_fixed
 
 from tests.server import Server
 from tests.world import SECRETS, payload
+from worker import context
 from worker.providers import adapters
 from worker.receive import door as doors
 from worker.receive import inbox as group_commit
@@ -185,6 +186,35 @@ async def test_R2_what_could_not_be_committed_is_503_with_retry_after(
     monkeypatch.setattr(group_commit.inbox, "store", away)
     status, answer, headers = await server.post("stripe", BODY, signed(server, BODY))
     assert (status, headers["Retry-After"], is_problem(answer, 503)) == (503, "5", True)
+
+
+async def test_X4_a_receiver_that_could_not_store_a_delivery_is_not_ready_until_it_stores_one(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ready() -> int:
+        async with server.session.get(f"{server.url}/readyz") as answer:
+            return answer.status
+
+    async def full(*_: Any) -> Any:
+        raise asyncpg.DiskFullError("No space left on device")
+
+    assert await ready() == 200
+    with monkeypatch.context() as patched:
+        patched.setattr(group_commit.inbox, "store", full)
+        assert (await server.send("stripe", BODY))[0] == 503
+        assert await ready() == 503
+    assert (await server.send("stripe", BODY))[0] == 200
+    assert await ready() == 200
+
+
+def test_X4_trouble_wears_off_by_itself_or_no_delivery_would_come_to_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(context.time, "monotonic", lambda: now)
+    trouble = context.Trouble()
+    trouble.failed()
+    assert trouble.here
+    now += context.Trouble.LASTS_S
+    assert not trouble.here
 
 
 async def test_R5_past_the_backlog_the_answer_is_503_and_memory_stays_bounded(

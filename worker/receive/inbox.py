@@ -11,6 +11,7 @@ import asyncpg
 import structlog
 
 from worker import metrics, tracing
+from worker.context import Trouble
 from worker.logs import said
 from worker.store import inbox
 from worker.store.db import Pool
@@ -46,12 +47,14 @@ class Inbox:
         backlog_events: int,
         backlog_bytes: int,
         writers: int = 2,
+        trouble: Trouble | None = None,
     ) -> None:
         self._pool, self._signal = pool, signal
         self._batch, self._backlog_events, self._backlog_bytes = batch, backlog_events, backlog_bytes
         self._waiting: deque[_Entry] = deque()
         self._bytes = 0
         self._writers = writers
+        self._trouble = trouble or Trouble()
         self._writing: set[asyncio.Task[None]] = set()
 
     @property
@@ -101,6 +104,7 @@ class Inbox:
         except Exception as error:  # noqa: BLE001  (whatever it was, nobody may be told that it is stored)
             self._fail(entries, error)
             return
+        self._trouble.over()
         # First of all: whatever fails below, it is committed, and its sender is told so.
         for (_, future), answer in zip(entries, stored, strict=True):
             if not future.done():
@@ -121,6 +125,8 @@ class Inbox:
             return await inbox.store(self._pool, events)
 
     def _fail(self, entries: Sequence[_Entry], error: Exception) -> None:
+        if not isinstance(error, asyncpg.DataError):  # the fault of that delivery alone
+            self._trouble.failed()
         log.error("commit_failed", events=len(entries), error=type(error).__name__, message=said(error))
         for _, future in entries:
             if not future.done():
