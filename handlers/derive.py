@@ -21,9 +21,11 @@ from handlers.merge import holders, values, view
 from handlers.payment import known, of_kind
 from schemas.fact import Dossier, Fact, Kind
 from schemas.order import ManagedBy, Order, OrderSource, OrderType, PaymentStatus, SalesStatus, ShippingStatus, Status
-from schemas.stated import Charge, Claim, Credit, Form, Fulfillment, Hand, Line, Party, Payment
+from schemas.stated import Charge, Child, Claim, Credit, Form, Fulfillment, Hand, Line, Party, Payment
 
 HAND_KEY = "hand"
+_OURS = (f"{HAND_KEY}:", "child:")
+"""How the keys of objects begin that no sender knows."""
 _FORMS = tuple(Form)
 _STRIPE_FORMS = frozenset({Form.CHECKOUT, Form.INVOICE, Form.INTENT})
 _SALES = {
@@ -57,6 +59,8 @@ def has_payment_facts(dossier: Dossier) -> bool:
     """Whether the payment status is derived: some provider speaks of money. Else it is a note (O5)."""
     kinds = {Kind.PAYMENT, Kind.CHARGE, Kind.REFUND, Kind.DISPUTE}
     if any(fact.kind in kinds for fact in dossier.facts.values()):
+        return True
+    if any(known(view(fact, Child).received, 0) for fact in of_kind(dossier, Kind.CHILD)):
         return True
     return any(
         known(claim.form, Form.FEED) is not Form.FEED or known(claim.stated_paid, None) is not None
@@ -156,10 +160,10 @@ def derive(dossier: Dossier, now: int) -> Order:
         payment_status=verdict.status,
         rule=verdict.rule,
         shipping_status=shipping_status,
-        sales_status=_SALES[PaymentStatus(verdict.status)],
-        sale_kind="system",
-        sale_confirmed_at=None,
-        sale_confirmed_by=None,
+        sales_status=_sales_status(verdict.status, paid, fields.hand),
+        sale_kind=known(fields.hand.sale_kind, "system"),
+        sale_confirmed_at=known(fields.hand.sale_confirmed_at, None),
+        sale_confirmed_by=known(fields.hand.sale_confirmed_by, None),
         payment_type="partial"
         if verdict.status == PaymentStatus.PARTIALLY_PAID or sum(bool(r.counted) for r in money.payments) > 1
         else "full",
@@ -185,7 +189,7 @@ def derive(dossier: Dossier, now: int) -> Order:
         location_id=known(fields.hand.location_id, None),
         destination_location_id=known(fields.hand.destination_location_id, None),
         stripe=_stripe_ids(documents, money),
-        links=tuple(key for key in dossier.links if not key.startswith(f"{HAND_KEY}:")),
+        links=tuple(key for key in dossier.links if not key.startswith(_OURS)),
         lines=lines,
         charges=charges,
         summary=summary.summarize(lines, charges, paid, refunded),
@@ -195,7 +199,18 @@ def derive(dossier: Dossier, now: int) -> Order:
         party=party,
         emails=emails,
         party_at=party_at,
+        parent_id=known(fields.hand.parent_id, None),
     )
+
+
+def _sales_status(status: str, paid: int, hand: Hand) -> SalesStatus:
+    """The label of the sales screens: it follows the payment status, save that somebody may have confirmed or declined
+    a partly paid sale (P4)."""
+    partly = status == PaymentStatus.PARTIALLY_PAID or (status == PaymentStatus.OVERDUE and paid > 0)
+    verdict = known(hand.verdict, None)
+    if partly and verdict:
+        return SalesStatus.COMPLETED if verdict == "confirmed" else SalesStatus.DECLINED
+    return _SALES[PaymentStatus(status)]
 
 
 def _content(dossier: Dossier, fields: _Fields, base: Claim | None) -> tuple[tuple[Line, ...], tuple[Charge, ...], int]:

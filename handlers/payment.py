@@ -18,7 +18,7 @@ from handlers.merge import merge_facts, view
 from handlers.money import rounded
 from schemas.fact import Dossier, Fact, Kind
 from schemas.order import DisputeRow, PaymentRow, PaymentStatus, RefundRow
-from schemas.stated import ChargeTotal, Claim, Dispute, Form, Maybe, Payment, Refund, T
+from schemas.stated import ChargeTotal, Child, Claim, Dispute, Form, Maybe, Payment, Refund, T
 
 OPEN = frozenset({"pending", "processing", "requires_action"})
 
@@ -34,14 +34,16 @@ class Money(msgspec.Struct, frozen=True):
     payments: tuple[PaymentRow, ...] = ()
     refunds: tuple[RefundRow, ...] = ()
     disputes: tuple[DisputeRow, ...] = ()
+    children: tuple[Child, ...] = ()
 
     @property
     def received(self) -> int:
-        return sum(row.counted for row in self.payments)
+        return sum(row.counted for row in self.payments) + sum(known(child.received, 0) for child in self.children)
 
     @property
     def returned(self) -> int:
-        return sum(row.counted for row in self.refunds) + sum(row.counted for row in self.disputes)
+        own = sum(row.counted for row in self.refunds) + sum(row.counted for row in self.disputes)
+        return own + sum(known(child.returned, 0) for child in self.children)
 
 
 def of_kind(dossier: Dossier, kind: Kind) -> list[Fact]:
@@ -70,7 +72,8 @@ def movements(dossier: Dossier, currency: str, claims: Mapping[str, Claim]) -> M
         if dispute.payment in rows:
             rows[dispute.payment] = msgspec.structs.replace(rows[dispute.payment], dispute=dispute.status)
     payments = tuple(sorted(rows.values(), key=lambda row: (row.attempted_at or 0, row.key)))
-    return Money(payments, refunds, disputes)
+    children = tuple(view(fact, Child) for fact in of_kind(dossier, Kind.CHILD))
+    return Money(payments, refunds, disputes, children)
 
 
 def _payment_by_charge(dossier: Dossier) -> dict[str, str]:
@@ -299,9 +302,15 @@ def at(verdict: Verdict, due_at: int | None, now: int) -> Verdict:
 
 def paid_at(amount: int, money: Money) -> int | None:
     """When the received sum first covered the amount."""
+    came = [(row.paid_at or 0, row.counted) for row in money.payments if row.counted]
+    came += [
+        (known(child.paid_at, None) or 0, received)
+        for child in money.children
+        if (received := known(child.received, 0))
+    ]
     running = 0
-    for row in sorted((row for row in money.payments if row.counted), key=lambda row: (row.paid_at or 0, row.key)):
-        running += row.counted
+    for when, counted in sorted(came):
+        running += counted
         if running >= amount:
-            return row.paid_at
+            return when or None
     return None

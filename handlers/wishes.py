@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
-from handlers import flow, locks, money, summary
+from handlers import children, flow, locks, money, parts, summary
+from handlers.derive import slugify
 from handlers.errors import Refused, Unmappable
+from handlers.template import BUILT_IN, ONLY_AS_CHILD, named
 from schemas.order import Order, OrderSource, OrderType, PaymentStatus, Status
 from schemas.stated import Address, Charge, Hand, Line
+from schemas.template import Template
 
 _PRICED = frozenset({"items", "charges", "amount", "currency"})
 _MONEY = frozenset({"payment_status", "amount_paid", "amount_refunded", "paid_at"})
@@ -26,18 +29,23 @@ AMOUNT_LINE = "amount"
 """The key of the one line that an amount given without items becomes."""
 
 
-def created(wish: Mapping[str, Any], *, now: int, origin: str, source: OrderSource, currency: str) -> Hand:
-    """The statement that makes an order. `wish`: the request's given fields, with times in microseconds."""
-    status = wish.get("status") or Status.NEW
-    if status not in (Status.DRAFT, Status.NEW, Status.PROCESSING, Status.COMPLETED):
+def created(
+    wish: Mapping[str, Any],
+    *,
+    now: int,
+    origin: str,
+    source: OrderSource,
+    currency: str,
+    template: Template = BUILT_IN[OrderType.SALE],
+    names: Mapping[str, str | int | None] | None = None,
+) -> Hand:
+    """The statement that makes an order. `wish`: the request's given fields, with times in microseconds; `names`: what
+    the template's naming convention may use beside what the wish says."""
+    if template.type in ONLY_AS_CHILD:
         raise Refused(
-            "invalid",
-            f"An order cannot be made with the status {status}.",
-            field="status",
-            remedy="Make it draft or new.",
-        )
-    code = _currency(wish.get("currency") or currency)
-    title = wish.get("title") or (f"Order {wish['external_id']}" if wish.get("external_id") else "Order")
+            "invalid", f"A {template.type} is made from another order.", field="template",
+            remedy="Use POST /api/v1/orders/{id}/children of that order.",
+        )  # fmt: skip
     if wish.get("items") and wish.get("amount") is not None:
         raise Refused(
             "invalid",
@@ -45,32 +53,91 @@ def created(wish: Mapping[str, Any], *, now: int, origin: str, source: OrderSour
             field="amount",
             remedy="Leave the amount out: items give it.",
         )
-    lines = _lines(wish["items"]) if wish.get("items") else _amount_line(title, wish.get("amount"))
+    code = _currency(wish.get("currency") or currency)
+    given = {**wish, **_titled(wish, template, {"currency": code, **(names or {})})}
+    lines = _lines(wish["items"]) if wish.get("items") else _amount_line(given["title"], wish.get("amount"))
     charges = _charges(wish.get("charges") or ())
+    return _stated(given, now, origin, source, code, template, lines, charges)
+
+
+def child(
+    wish: Mapping[str, Any],
+    parent: Order,
+    *,
+    now: int,
+    parent_id: str,
+    template: Template,
+    names: Mapping[str, str | int | None],
+    lines: tuple[Line, ...],
+    charges: tuple[Charge, ...],
+) -> Hand:
+    """The statement that makes a child with the lines that it carries."""
+    given = {**wish, **children.inherited(parent, wish)}
+    given.update(_titled(given, template, {"currency": parent.currency, **names}))
+    hand = _stated(given, now, "api", OrderSource.API, parent.currency, template, lines, charges)
+    return msgspec.structs.replace(hand, parent_id=parent_id)
+
+
+def _titled(wish: Mapping[str, Any], template: Template, names: Mapping[str, str | int | None]) -> dict[str, Any]:
+    """Title and slug: a given title wins over the template's convention."""
+    known = {
+        "type": template.type, "template": template.name, "external_id": wish.get("external_id"), **names,
+    }  # fmt: skip
+    title = wish.get("title") or named(template.title, known) or template.name
+    slug = named(template.slug_pattern, {**known, "title": title})
+    return {"title": title, "slug": slugify(slug or title)}
+
+
+def _stated(
+    given: Mapping[str, Any],
+    now: int,
+    origin: str,
+    source: OrderSource,
+    currency: str,
+    template: Template,
+    lines: tuple[Line, ...],
+    charges: tuple[Charge, ...],
+) -> Hand:
+    status = given.get("status") or Status.NEW
+    if status not in (Status.DRAFT, Status.NEW, Status.PROCESSING, Status.COMPLETED):
+        raise Refused(
+            "invalid",
+            f"An order cannot be made with the status {status}.",
+            field="status",
+            remedy="Make it draft or new.",
+        )
+    if template.type == OrderType.TRANSFER and status in (Status.PROCESSING, Status.COMPLETED):
+        flow.check_locations(given.get("location_id"), given.get("destination_location_id"))
     _check_total(lines, charges)
-    given = {**wish, "title": title}
-    stated = _plain(given)
-    note = _note(given, None)
     return Hand(
         **{
             "ordered_at": now,
-            **stated,
-            **note,
+            **_plain(given),
+            **_note(given, None),
+            "slug": given["slug"],
             "origin": origin,
             "source": source,
-            "external_id": wish.get("external_id"),
-            "type": OrderType.SALE,
-            "template": wish.get("template") or OrderType.SALE,
+            "external_id": given.get("external_id"),
+            "type": template.type,
+            "template": template.slug,
             "status": status,
-            "currency": code,
+            "currency": currency,
             "lines": lines,
             "charges": charges,
         }
     )
 
 
-def edited(order: Order, wish: Mapping[str, Any], *, derived: bool) -> Hand:
-    """The statement that edits an order. `wish` holds just the fields to change; `derived`: payment facts exist.
+def edited(
+    order: Order,
+    wish: Mapping[str, Any],
+    *,
+    derived: bool,
+    children_: Sequence[flow.ChildState] = (),
+    carried: Collection[str] = (),
+) -> Hand:
+    """The statement that edits an order. `wish` holds just the fields to change; `derived`: payment facts exist;
+    `children_`: the order's children; `carried`: keys of the lines that live children carry.
 
     Raises Locked for what Stripe manages, Refused for what the rules do not allow.
     """
@@ -80,12 +147,6 @@ def edited(order: Order, wish: Mapping[str, Any], *, derived: bool) -> Hand:
             "derived", f"{noted[0]} follows from this order's payments and cannot be set.", field=noted[0],
             remedy="Record a payment or a refund where the money moved.",
         )  # fmt: skip
-    priced = sorted(_PRICED & set(wish))
-    if priced and order.status not in (Status.DRAFT, Status.NEW):
-        raise Refused(
-            "stage", f"{priced[0]} can be changed only while an order is draft or new; this one is {order.status}.",
-            field=priced[0], remedy="Set the status back to new first.",
-        )  # fmt: skip
     if wish.get("items") is not None and wish.get("amount") is not None:
         raise Refused(
             "invalid",
@@ -93,19 +154,30 @@ def edited(order: Order, wish: Mapping[str, Any], *, derived: bool) -> Hand:
             field="amount",
             remedy="Leave the amount out: items give it.",
         )
+    if order.parent_id and wish.get("currency") not in (None, order.currency):
+        raise Refused(
+            "invalid",
+            "A child has the currency of its parent.",
+            field="currency",
+            remedy="Leave the currency as it is.",
+        )
     stated = {**_plain(wish), **_note(wish, order)}
     if wish.get("status") is not None:
-        flow.check_move(order, wish["status"])
+        moved = msgspec.structs.replace(
+            order, **{name: wish[name] for name in ("location_id", "destination_location_id") if name in wish}
+        )
+        flow.check_move(moved, wish["status"], children_)
         stated["status"] = wish["status"]
     if "currency" in wish:
         stated["currency"] = _currency(wish["currency"])
-    stated.update(_prices(order, wish))
+    stated.update(_prices(order, wish, carried))
     return Hand(**stated)
 
 
-def _prices(order: Order, wish: Mapping[str, Any]) -> dict[str, Any]:
+def _prices(order: Order, wish: Mapping[str, Any], carried: Collection[str]) -> dict[str, Any]:
     """Lines and charges after the edit; both are stated together, so that they stay a pair."""
-    if not _PRICED & set(wish):
+    asked = sorted(_PRICED & set(wish))
+    if not asked:
         return {}
     lines = _lines(wish["items"] or ()) if "items" in wish else order.lines
     charges = _charges(wish["charges"] or ()) if "charges" in wish else order.charges
@@ -117,8 +189,32 @@ def _prices(order: Order, wish: Mapping[str, Any]) -> dict[str, Any]:
         else:
             kept = tuple(charge for charge in charges if charge.key != "stated-total")
             charges = summary.adjusted(lines, summary.computed(lines, kept), amount)
+    return repriced(order, lines, charges, carried, asked[0])
+
+
+def repriced(
+    order: Order, lines: tuple[Line, ...], charges: tuple[Charge, ...], carried: Collection[str], field: str
+) -> dict[str, Any]:
+    """The lines and charges as an edit states them, if the order's stage allows it (O8): lines until it is completed,
+    charges only while it is draft or new. `field`: what the edit named."""
+    locks.check(order, (field,))
+    changed = tuple(map(_asked, charges)) != tuple(map(_asked, order.charges))
+    stages = (Status.DRAFT, Status.NEW) if changed else (Status.DRAFT, Status.NEW, Status.PROCESSING)
+    if order.status not in stages:
+        raise Refused(
+            "stage",
+            f"{field} can be changed only while an order is {' or '.join(stages)}; this one is {order.status}.",
+            field=field,
+            remedy="Make a new order in its place." if order.status == Status.VOID else "Set the status back first.",
+        )
+    children.check_kept(order.lines, lines, carried)
     _check_total(lines, charges)
     return {"lines": lines, "charges": charges}
+
+
+def _asked(charge: Charge) -> tuple[Any, ...]:
+    """What was asked for with a charge, whatever it comes to on these lines."""
+    return (charge.kind, charge.mode, charge.of, Decimal(charge.value), charge.sign, charge.label)
 
 
 def _currency(code: str) -> str:
@@ -165,46 +261,11 @@ def _amount_line(title: str, amount: int | None) -> tuple[Line, ...]:
 
 
 def _lines(items: Sequence[Mapping[str, Any]]) -> tuple[Line, ...]:
-    found = []
-    for position, item in enumerate(items, 1):
-        line = Line(
-            key=str(item.get("key") or position),
-            name=item["name"],
-            sku=item.get("sku"),
-            quantity=_quantity(item.get("quantity", 1), position),
-            unit_price=item.get("unit_price", 0),
-            tax_rate=item.get("tax_rate"),
-            discount=item.get("discount", 0),
-            delivery_method=item.get("delivery_method"),
-        )
-        found.append(summary.price(line))
-    return tuple(found)
-
-
-def _quantity(value: int | str, position: int) -> str:
-    try:
-        number = money.decimal(value, f"items[{position - 1}].quantity")
-    except Unmappable as error:
-        raise Refused("invalid", error.problem, field=error.path, remedy="Give a number or a decimal string.") from None
-    return format(number.normalize(), "f")
+    return tuple(parts.line(item, str(item.get("key") or n), f"items.{n - 1}.") for n, item in enumerate(items, 1))
 
 
 def _charges(charges: Sequence[Mapping[str, Any]]) -> tuple[Charge, ...]:
-    found = []
-    for position, charge in enumerate(charges, 1):
-        mode = charge.get("mode") or "fixed"
-        found.append(
-            Charge(
-                kind=charge["kind"],
-                key=str(position),
-                mode=mode,
-                of=(charge.get("of") or "subtotal") if mode == "percent" else None,
-                value=format(Decimal(str(charge.get("value", 0))), "f"),
-                sign=charge.get("sign") or 1,
-                label=charge.get("label"),
-            )
-        )
-    return tuple(found)
+    return tuple(parts.charge(charge, str(charge.get("key") or n)) for n, charge in enumerate(charges, 1))
 
 
 def _check_total(lines: Sequence[Line], charges: Sequence[Charge]) -> None:

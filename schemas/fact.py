@@ -28,6 +28,7 @@ class Kind(StrEnum):
     FULFILLMENT = "fulfillment"
     SUBSCRIPTION = "subscription"
     HISTORY = "history"  # which version of a shop's order first said what, so that a later hand edit can be weighed
+    CHILD = "child"  # what an invoice or a return made from this order received and gave back
     HAND = "hand"  # what a person states: edited fields, a payment note, a confirmation
 
 

@@ -31,7 +31,8 @@ class Form(StrEnum):
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a sale as it was sold. `subtotal` = quantity x unit_price before the discount, net of tax;
-    `total` = subtotal - discount + tax. `key` is the sender's own line id, unique within its document."""
+    `total` = subtotal - discount + tax. `key` is the sender's own line id, unique within its document; `parent_line` is
+    the key of the parent order's line that this one carries."""
 
     key: str
     name: str
@@ -45,6 +46,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     total: int = 0
     delivery_method: str | None = None
     service: bool = False
+    parent_line: str | None = None
 
 
 class Charge(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,6 +203,16 @@ class Fulfillment(msgspec.Struct, frozen=True, kw_only=True):
     lines: Maybe[dict[str, str]] = UNSET
 
 
+class Child(msgspec.Struct, frozen=True, kw_only=True):
+    """What an order's child received and returned, as it counts for the parent: an invoice's payments and refunds, and
+    for a return what its own invoice gave back (as `returned`). In the parent's currency."""
+
+    type: Maybe[str] = UNSET
+    received: Maybe[int] = UNSET
+    returned: Maybe[int] = UNSET
+    paid_at: Maybe[int | None] = UNSET
+
+
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """A provider's own subscription, shown beside recurring orders and never charged by Daybook."""
 
@@ -247,3 +259,8 @@ class Hand(msgspec.Struct, frozen=True, kw_only=True):
     offer_id: Maybe[str | None] = UNSET
     location_id: Maybe[str | None] = UNSET
     destination_location_id: Maybe[str | None] = UNSET
+    parent_id: Maybe[str] = UNSET
+    verdict: Maybe[str] = UNSET  # what somebody decided about a partly paid sale: confirmed, declined
+    sale_kind: Maybe[str] = UNSET
+    sale_confirmed_at: Maybe[int] = UNSET
+    sale_confirmed_by: Maybe[str] = UNSET

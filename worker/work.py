@@ -11,6 +11,7 @@ import structlog
 import uvloop
 
 from worker import gauges, tracing
+from worker.apply import parents
 from worker.apply.batch import Applier
 from worker.config import Settings
 from worker.context import Context
@@ -44,6 +45,7 @@ TICKS: tuple[tuple[Tick, float], ...] = (
     (sweep.tick, sweep.PERIOD_S),
     (statistics.tick, statistics.PERIOD_S),
     (overdue.tick, overdue.PERIOD_S),
+    (parents.tick, parents.PERIOD_S),
     (forget.tick, forget.PERIOD_S),
     (gauges.tick, gauges.PERIOD_S),
 )

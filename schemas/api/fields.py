@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 LARGEST = 2**53 - 1
 NO_NUL = r"^[^\x00]*$"
 UUID = r"^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+SLUG = r"^[a-z0-9][a-z0-9-]{0,62}$"
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _BROKEN_PLUS = re.compile(r" (?=\d\d:\d\d$)")
 _DECIMAL = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
@@ -92,6 +93,7 @@ Id: TypeAlias = Annotated[str, StringConstraints(pattern=UUID)]
 Text: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=NO_NUL)]
 Short: TypeAlias = Annotated[str, StringConstraints(max_length=255, pattern=NO_NUL)]
 Prose: TypeAlias = Annotated[str, StringConstraints(max_length=20_000, pattern=NO_NUL)]
+Slug: TypeAlias = Annotated[str, StringConstraints(pattern=SLUG)]
 Url: TypeAlias = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^https?://[^\s\x00]+$")]
 Currency: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Quantity: TypeAlias = Annotated[

@@ -15,13 +15,14 @@ from schemas.api.fields import (
     Prose,
     Quantity,
     Short,
+    Slug,
     Text,
     Time,
     Url,
     Wire,
 )
 from schemas.api.page import Page, PageQuery
-from schemas.order import ManagedBy, OrderSource, PaymentStatus, ShippingStatus, Status
+from schemas.order import ManagedBy, OrderSource, OrderType, PaymentStatus, ShippingStatus, Status
 
 ChargeKind = Literal[
     "discount", "promotion", "tax", "shipping", "surcharges", "additional_cost", "other", "price_adjustment"
@@ -50,6 +51,7 @@ class ItemWish(Wire):
     tax_rate: Figure | None = Field(None, description="A percentage.", examples=["22", "8.875"])
     discount: Amount = Field(0, description="Off this line, in minor units.")
     delivery_method: Short | None = None
+    service: bool = Field(False, description="Whether it is a service: it is not shipped and moves no stock.")
 
 
 class ChargeWish(Wire):
@@ -60,6 +62,7 @@ class ChargeWish(Wire):
     of: Literal["subtotal", "running"] | None = Field(None, description="What a percentage is of; else the subtotal.")
     value: Figure = Field(description="Minor units where the mode is fixed, else a percentage.", examples=[1500, "10"])
     sign: Literal[1, -1] | None = Field(None, description="For `other` and `price_adjustment`: adds or subtracts.")
+    label: Short | None = Field(None, description="What it is called, for people.")
 
     @model_validator(mode="after")
     def _fits(self) -> ChargeWish:
@@ -115,9 +118,9 @@ class OrderCreate(OrderWish):
         }
     )
 
-    contact_id: Id = Field(description="The customer, who exists already.")
+    contact_id: Id | None = Field(None, description="The customer, who exists already. Only a transfer needs none.")
     external_id: Text | None = Field(None, description="Your own id of the order; makes the request idempotent.")
-    template: Text | None = Field(None, description="Slug of an order template; `sale` unless given.")
+    template: Slug | None = Field(None, description="Slug of an order template; `sale` unless given.")
 
 
 def _left_out() -> Any:
@@ -148,6 +151,8 @@ class OrderQuery(PageQuery):
     payment_status: PaymentStatus | None = None
     source: OrderSource | None = None
     managed_by: ManagedBy | None = None
+    type: OrderType | None = None
+    parent_id: Id | None = Field(None, description="Made from this order.")
     created_from: Time | None = Field(None, description="Made at this time or later.")
     created_to: Time | None = Field(None, description="Made before this time.")
     q: Text | None = Field(
@@ -168,6 +173,8 @@ class Item(Wire):
     tax: int
     total: int
     delivery_method: str | None
+    service: bool
+    parent_item_id: str | None = Field(description="The line of the parent order that this one carries.")
 
 
 class OrderCharge(Wire):

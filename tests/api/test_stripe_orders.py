@@ -72,3 +72,12 @@ async def test_its_payment_status_is_explained_by_the_events(api: Api, paid: dic
     assert entry["event_ids"][0] in events
     page = await api.get(f"/events?q={paid['stripe']['payment_intent_id']}")
     assert {event["id"] for event in page["items"]} >= events
+
+
+@pytest.mark.parametrize("noun", ["payments", "refunds", "items", "charges"])
+async def test_O6_what_stripe_manages_takes_no_payment_line_or_charge_by_hand(
+    api: Api, paid: dict[str, Any], noun: str
+) -> None:
+    body = {"items": {"name": "A"}, "charges": {"kind": "shipping", "value": 1}}.get(noun, {"amount": 1})
+    refused = await api.ask("POST", f"/orders/{paid['id']}/{noun}", json=body)
+    assert (refused.status, refused.json["code"], refused.json["locked_fields"]) == (409, "locked", [noun])

@@ -64,7 +64,7 @@ def test_items_and_charges_are_priced() -> None:
         ({"amount": 1, "currency": "QQQ"}, "currency"),
         ({"amount": 1, "status": "void"}, "status"),
         ({"amount": 100, "payment_status": "partially_paid"}, "amount_paid"),
-        ({"items": [{"name": "A", "unit_price": 1, "quantity": "many"}]}, "items[0].quantity"),
+        ({"items": [{"name": "A", "unit_price": 1, "quantity": "many"}]}, "items.0.quantity"),
         ({"items": [{"name": "A", "unit_price": 2**53 - 1, "quantity": 1000}]}, "amount"),
     ],
 )
@@ -100,11 +100,25 @@ def test_an_amount_over_several_lines_is_reached_by_a_visible_adjustment() -> No
     assert order.amount == 120
 
 
-def test_O8_prices_are_open_only_while_draft_or_new() -> None:
+def test_O8_charges_are_open_only_while_draft_or_new() -> None:
     dossier, _ = made(amount=100, status="processing")
     with pytest.raises(Refused, match="draft or new"):
-        edit(dossier, amount=5)
+        edit(dossier, charges=[{"kind": "shipping", "value": 5}])
     assert edit(dossier, notes="later").notes == "later"
+
+
+def test_O6_a_manual_orders_lines_are_open_until_it_is_completed() -> None:
+    dossier, _ = made(amount=100, status="processing")
+    assert edit(dossier, amount=5).amount == 5
+    completed, _ = made(amount=100, status="completed")
+    with pytest.raises(Refused, match="completed"):
+        edit(completed, amount=5)
+
+
+def test_O8_an_amount_that_needs_an_adjustment_is_open_only_while_charges_are() -> None:
+    dossier, _ = made(items=[{"name": "A", "unit_price": 100}, {"name": "B", "unit_price": 50}], status="processing")
+    with pytest.raises(Refused, match="draft or new"):
+        edit(dossier, amount=120)
 
 
 def test_O5_a_payment_status_is_a_note_until_a_provider_speaks_of_money() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,17 +16,23 @@ from handlers.errors import Refused
 from handlers.merge import add, state
 from handlers.reading import micros
 from schemas.fact import Dossier, Kind, Reading
-from schemas.order import OrderSource
+from schemas.order import Order, OrderSource, OrderType, Status
 from schemas.stated import Hand
-from worker.apply import told
+from worker.actions import naming
+from worker.apply import parents, told
 from worker.apply.batch import take_over
 from worker.apply.rebuild import write
 from worker.context import Context
 from worker.ids import new_id
-from worker.store import accounts, contacts, dossiers, orders
+from worker.store import accounts, children, contacts, dossiers, orders, templates
+from worker.store.accounts import Account
+from worker.store.children import Family
+from worker.store.contacts import Contact
 from worker.store.db import Pooled, transaction
 
 ORIGIN = "api"
+OWN = "daybook:own"
+"""The key of an account's own contact."""
 _TRIES = 3
 
 
@@ -43,7 +49,7 @@ class Differs(Refused):
         self.order_id, self.fields = order_id, fields
 
 
-def _given(request: BaseModel) -> dict[str, Any]:
+def given(request: BaseModel) -> dict[str, Any]:
     """The request's given fields, times as microseconds: what the rules speak of."""
     return {name: _plain(value) for name, value in request.model_dump(mode="python", exclude_unset=True).items()}
 
@@ -68,7 +74,7 @@ async def create(ctx: Context, actor: str, account_id: str, request: BaseModel) 
 
     Raises Differs (other body), Refused `contact_unknown` or `invalid`.
     """
-    wish = _given(request)
+    wish = given(request)
     external_id = wish.get("external_id")
     normalised = _normalised(wish)
     for last in (False, False, True):
@@ -99,23 +105,47 @@ async def _make(
 ) -> tuple[str, Sequence[asyncpg.Record]]:
     """The new order's id, and the events that it woke."""
     now = micros_now(ctx)
-    await _check_contact(connection, account_id, wish.get("contact_id"))
+    account = await accounts.get(connection, account_id)
+    template = await templates.get(connection, account_id, wish.get("template") or OrderType.SALE)
+    if wish.get("contact_id") is None and template.type == OrderType.TRANSFER:
+        wish = {**wish, "contact_id": await own_contact(connection, account, now)}
+    await check_contact(connection, account_id, wish.get("contact_id"))
+    names = await naming.names(connection, account, template, wish, now)
     external_id = wish.get("external_id")
     order_id = new_id()
     mentioned: list[str] = []
     if external_id:
         await dossiers.lock_refs(connection, account_id, [external_id])
         mentioned = sorted({dossier for _, dossier in await dossiers.find_refs(connection, account_id, [external_id])})
-    account = await accounts.get(connection, account_id)
-    hand = wishes.created(wish, now=now, origin=ORIGIN, source=OrderSource.API, currency=account.currency)
+    hand = wishes.created(
+        wish, now=now, origin=ORIGIN, source=OrderSource.API, currency=account.currency, template=template, names=names
+    )
+    await write_new(connection, account_id, order_id, hand, now, actor)
+    await orders.set_request(connection, account_id, order_id, normalised)
+    woken = await take_over(connection, account_id, order_id, mentioned, now, actor) if mentioned else []
+    return order_id, woken
+
+
+async def write_new(connection: Pooled, account_id: str, order_id: str, hand: Hand, now: int, actor: str) -> None:
+    """Make the order of this statement, with its dossier."""
     dossier = _stated(Dossier(), order_id, hand, now, actor)
     await orders.begin_deriving(connection)
     await dossiers.add_links(connection, account_id, {hand_key(order_id): order_id})
     await dossiers.save(connection, account_id, {order_id: dossier})
     await write(connection, account_id, {order_id: dossier}, now, actor)
-    await orders.set_request(connection, account_id, order_id, normalised)
-    woken = await take_over(connection, account_id, order_id, mentioned, now, actor) if mentioned else []
-    return order_id, woken
+
+
+class Editing(msgspec.Struct, frozen=True):
+    """An order as an edit finds it, held until the end of the transaction. `derived`: payment facts exist."""
+
+    order: Order
+    derived: bool
+    family: Family
+    now: int
+
+
+Edit = Callable[[Editing], Hand | Reading]
+"""What an edit states: fields of the order, or facts of their own (a payment). Raises Refused or Locked."""
 
 
 async def patch(
@@ -124,12 +154,38 @@ async def patch(
     """Change the given fields of an order.
 
     Raises Locked (Stripe manages a field) and Refused (`not_found`, `version`, `derived`, `stage`, `contact_unknown`,
-    `invalid`).
+    `invalid`, and those of the flow).
+    """
+    wish = {name: _plain(value) for name, value in changes.items()}
+    if wish.get("items"):
+        wish["items"] = _keyed(wish["items"])
+
+    def asked(found: Editing) -> Hand:
+        return wishes.edited(
+            found.order, wish, derived=found.derived, children_=found.family.children, carried=found.family.carried
+        )
+
+    await edit(ctx, actor, account_id, order_id, asked, if_match, contact_id=wish.get("contact_id"))
+
+
+async def edit(
+    ctx: Context,
+    actor: str,
+    account_id: str,
+    order_id: str,
+    asked: Edit,
+    if_match: int | None = None,
+    *,
+    contact_id: str | None = None,
+) -> None:
+    """Let an order be changed by a statement, under the locks that its rules need: its own dossier and its parent's.
+
+    Raises Refused `not_found` and `version` (it is at another version than `if_match`), and what `asked` raises.
     """
     now = micros_now(ctx)
-    wish = {name: _plain(value) for name, value in changes.items()}
     async with transaction(ctx.pool) as connection:
-        held = await dossiers.lock(connection, account_id, [order_id])
+        parent_id = await children.parent_of(connection, account_id, order_id)
+        held = await dossiers.lock(connection, account_id, [order_id, parent_id] if parent_id else [order_id])
         version = await orders.version(connection, account_id, order_id)
         if version is None or order_id not in held:
             raise Refused("not_found", f"There is no order {order_id}.", remedy="Look it up by its external id.")
@@ -139,14 +195,28 @@ async def patch(
                 f"The order is at version {version} now, not {if_match}.",
                 remedy="Get it again and repeat the change.",
             )
-        if wish.get("contact_id") is not None:
-            await _check_contact(connection, account_id, wish["contact_id"])
+        if contact_id is not None:
+            await check_contact(connection, account_id, contact_id)
         dossier = held[order_id]
-        hand = wishes.edited(derive(dossier, now), wish, derived=has_payment_facts(dossier))
+        family = await children.family(connection, account_id, order_id)
+        stated = asked(Editing(derive(dossier, now), has_payment_facts(dossier), family, now))
+        if isinstance(stated, Hand):
+            if parent_id and stated.status == Status.VOID:
+                await children.free(connection, account_id, order_id)
+            dossier = _stated(dossier, order_id, stated, now, actor)
+        else:
+            dossier = add(dossier, stated)
         await orders.begin_deriving(connection)
-        dossier = _stated(dossier, order_id, hand, now, actor)
         await dossiers.save(connection, account_id, {order_id: dossier})
         await write(connection, account_id, {order_id: dossier}, now, actor)
+    if parent_id:
+        await parents.settle(ctx, account_id, [parent_id])
+
+
+def _keyed(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Lines that replace an order's: new ones, so under keys that no line had before."""
+    stem = new_id()[-12:]
+    return [{**item, "key": f"{stem}-{position}"} for position, item in enumerate(items, 1)]
 
 
 def micros_now(ctx: Context) -> int:
@@ -161,9 +231,21 @@ def _stated(dossier: Dossier, order_id: str, hand: Hand, now: int, actor: str) -
     return add(dossier, Reading((state(key, Kind.HAND, hand, at=max(now, latest + 1), event=actor),)))
 
 
-async def _check_contact(connection: Pooled, account_id: str, contact_id: str | None) -> None:
+async def check_contact(connection: Pooled, account_id: str, contact_id: str | None) -> None:
     if contact_id is None or not await contacts.exists(connection, account_id, contact_id):
         raise Refused(
             "contact_unknown", f"There is no contact {contact_id} in this account.", field="contact_id",
             remedy="Make the contact first with POST /api/v1/contacts.",
         )  # fmt: skip
+
+
+async def own_contact(connection: Pooled, account: Account, now: int) -> str:
+    """The account's own contact: whose transfers are. Made when it is first needed."""
+    found = await contacts.find_keys(connection, account.id, [OWN])
+    if not found:
+        contact = Contact(id=new_id(), name=account.name, stated_at={"name": now})
+        await contacts.save(connection, account.id, [contact])
+        if await contacts.add_keys(connection, account.id, {OWN: contact.id}):
+            return contact.id
+        found = await contacts.find_keys(connection, account.id, [OWN])  # somebody made it at this very moment
+    return found[OWN]

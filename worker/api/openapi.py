@@ -14,9 +14,8 @@ from aiohttp import web
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from schemas.api.fields import UUID
 from schemas.api.problem import Problem
-from worker.api.operation import JSON, Operation
+from worker.api.operation import JSON, Operation, pattern_of
 from worker.problems import TITLES
 
 Schema = dict[str, Any]
@@ -90,7 +89,7 @@ def _operation(operation: Operation, refs: Mapping[Model, Schema], query: Schema
         "description": _described(operation),
         "tags": [operation.tag],
         "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": UUID}}
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": pattern_of(name)}}
             for name in operation.parameters
         ]
         + _query_parameters(query)

@@ -16,7 +16,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from schemas.account import Actor, Permission
-from schemas.api.fields import UUID
+from schemas.api.fields import SLUG, UUID
 from worker.api.guard import admit
 from worker.api.refusals import invalid
 from worker.context import CONTEXT, Context
@@ -42,6 +42,11 @@ class Ask:
 
 
 Handler = Callable[..., Awaitable[web.Response]]
+
+
+def pattern_of(parameter: str) -> str:
+    """What a parameter of a path looks like: an id, or a slug where it is called so."""
+    return SLUG if parameter == "slug" else UUID
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +92,7 @@ class Operation:
         if isinstance(actor, web.Response):
             return actor
         given: dict[str, Any] = dict(request.match_info)
-        if not all(re.fullmatch(UUID, value) for value in given.values()):
+        if not all(re.fullmatch(pattern_of(name), value) for name, value in given.items()):
             return missing(self.tag)
         refused = self._read_query(request, given) or await self._read_body(request, given)
         if refused is not None:

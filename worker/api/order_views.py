@@ -26,6 +26,7 @@ from schemas.api.order import (
 from schemas.fact import Dossier, Kind
 from worker.ids import derived_id
 from worker.store.order_reads import OrderRows, Row
+from worker.store.orders import part_ids
 
 _TIME = re.compile(r"\w+_at")
 _ELSEWHERE = frozenset({"rule", "template", "refunds", "disputes"})
@@ -39,7 +40,7 @@ def body(account_id: str, rows: OrderRows) -> OrderBody:
         {
             **given,
             "template_id": row["template"],
-            "items": [item(line) for line in rows.items],
+            "items": [item(line, row["parent_id"]) for line in rows.items],
             "charges": [charge(found) for found in rows.charges],
             "payments": [payment(found, row["amount"]) for found in rows.payments],
             "refunds": [OrderRefund(**movement) for movement in movements(account_id, rows, "refunds")],
@@ -50,10 +51,17 @@ def body(account_id: str, rows: OrderRows) -> OrderBody:
     )
 
 
-def item(row: Row) -> Item:
-    given = {name: value for name, value in row.items() if name != "order_id"}
-    rate = row["tax_rate"]
-    return Item(**{**given, "quantity": figure(row["quantity"]), "tax_rate": None if rate is None else plain(rate)})
+def item(row: Row, parent_id: str | None) -> Item:
+    given = {name: value for name, value in row.items() if name not in ("order_id", "parent_line")}
+    rate, carried = row["tax_rate"], row["parent_line"]
+    return Item(
+        **{
+            **given,
+            "quantity": figure(row["quantity"]),
+            "tax_rate": None if rate is None else plain(rate),
+            "parent_item_id": part_ids(parent_id, "line", [carried])[0] if parent_id and carried else None,
+        }
+    )
 
 
 def charge(row: Row) -> OrderCharge:

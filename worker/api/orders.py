@@ -45,7 +45,7 @@ async def list_orders(ask: Ask, query: OrderQuery) -> web.Response:
 @OPERATIONS.declare("GET", "/orders/{order_id}", "Get an order", answer=OrderBody, headers=("ETag", "Content-Location"))
 async def get_order(ask: Ask, order_id: str) -> web.Response:
     """An order that turned out to be the same sale as another answers with that one: Content-Location names it."""
-    return await _shown(ask, order_id)
+    return await shown(ask, order_id)
 
 
 @OPERATIONS.declare(
@@ -55,7 +55,7 @@ async def list_order_timeline(ask: Ask, order_id: str, query: PageQuery) -> web.
     """Newest first: when, who or which events, which fields from what to what."""
     place = cursor.decode("timeline", query.cursor)
     async with snapshot(ask.ctx.pool) as connection:
-        found = await _find(connection, ask.actor, order_id)
+        found = await find(connection, ask.actor, order_id)
         if found is None:
             return missing("orders")
         rows = await order_reads.timeline(
@@ -69,7 +69,7 @@ async def list_order_timeline(ask: Ask, order_id: str, query: PageQuery) -> web.
 async def explain_order(ask: Ask, order_id: str) -> web.Response:
     """Why its payment status is what it is: the facts in order, and the rule that fired."""
     async with snapshot(ask.ctx.pool) as connection:
-        found = await _find(connection, ask.actor, order_id)
+        found = await find(connection, ask.actor, order_id)
         dossier = await order_reads.dossier(connection, ask.actor.account_id, found.order["id"]) if found else None
     if found is None or dossier is None:
         return missing("orders")
@@ -93,7 +93,7 @@ async def create_order(ask: Ask, body: OrderCreate) -> web.Response:
     """
     body = _owned(ask.actor, body)
     order_id, created = await actions.create(ask.ctx, ask.actor.label, ask.actor.account_id, body)
-    return await _shown(ask, order_id, created=created)
+    return await shown(ask, order_id, created=created)
 
 
 @OPERATIONS.declare(
@@ -108,6 +108,17 @@ async def create_order(ask: Ask, body: OrderCreate) -> web.Response:
 )
 async def change_order(ask: Ask, order_id: str, body: OrderPatch) -> web.Response:
     """Only the fields given are changed. What Stripe manages on this order is refused with 409 and `locked_fields`."""
+    admitted = await to_be_changed(ask, order_id)
+    if isinstance(admitted, web.Response):
+        return admitted
+    order_id, expected = admitted
+    changes: dict[str, Any] = body.model_dump(mode="python", exclude_unset=True)
+    await actions.patch(ask.ctx, ask.actor.label, ask.actor.account_id, order_id, changes, expected)
+    return await shown(ask, order_id)
+
+
+async def to_be_changed(ask: Ask, order_id: str) -> tuple[str, int | None] | web.Response:
+    """The order that stands under this id now and the version that `If-Match` asks for, or why it is not changed."""
     async with snapshot(ask.ctx.pool) as connection:
         order_id = await order_reads.surviving(connection, ask.actor.account_id, order_id) or order_id
         held = await order_reads.owner(connection, ask.actor.account_id, order_id)
@@ -118,21 +129,18 @@ async def change_order(ask: Ask, order_id: str, body: OrderPatch) -> web.Respons
         raise _not_theirs()
     if not ask.expects(version):
         return changed_meanwhile(version)
-    expected = version if "If-Match" in ask.request.headers else None
-    changes: dict[str, Any] = body.model_dump(mode="python", exclude_unset=True)
-    await actions.patch(ask.ctx, ask.actor.label, ask.actor.account_id, order_id, changes, expected)
-    return await _shown(ask, order_id)
+    return order_id, version if "If-Match" in ask.request.headers else None
 
 
-async def _shown(ask: Ask, order_id: str, *, created: bool = False) -> web.Response:
+async def shown(ask: Ask, order_id: str, *, created: bool = False, status: int = 200) -> web.Response:
     """The order as it is now, or as the order that it was merged into."""
     async with snapshot(ask.ctx.pool) as connection:
-        found = await _find(connection, ask.actor, order_id)
+        found = await find(connection, ask.actor, order_id)
     if found is None:
         return missing("orders")
     row = found.order
     response = answer(
-        order_views.body(ask.actor.account_id, found), 201 if created else 200, ETag=f'"{row["version"]}"'
+        order_views.body(ask.actor.account_id, found), 201 if created else status, ETag=f'"{row["version"]}"'
     )
     address = f"/api/v1/orders/{row['id']}"
     if created:
@@ -142,7 +150,7 @@ async def _shown(ask: Ask, order_id: str, *, created: bool = False) -> web.Respo
     return response
 
 
-async def _find(connection: Pooled, actor: Actor, order_id: str) -> OrderRows | None:
+async def find(connection: Pooled, actor: Actor, order_id: str) -> OrderRows | None:
     """The order of this id, or the one it was merged into, within the actor's account."""
     for id_ in (order_id, await order_reads.surviving(connection, actor.account_id, order_id)):
         if id_ and (rows := await order_reads.read(connection, actor.account_id, [id_])):

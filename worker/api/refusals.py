@@ -13,6 +13,7 @@ RETRY_AFTER_S = 2
 STATUSES = {
     "invalid": 422,
     "contact_unknown": 422,
+    "template_unknown": 422,
     "not_found": 404,
     "version": 412,
     "permission_missing": 403,

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from worker.api import connections, contacts, events, orders, quarantine, tokens
+from worker.api import (
+    connections,
+    contacts,
+    events,
+    order_flow,
+    order_parts,
+    order_sales,
+    orders,
+    quarantine,
+    templates,
+    tokens,
+)
 from worker.api.middleware import problems
 from worker.api.openapi import add_document
 from worker.api.operation import Operation
 
 OPERATIONS: list[Operation] = [
     *orders.OPERATIONS,
+    *order_parts.OPERATIONS,
+    *order_flow.OPERATIONS,
+    *order_sales.OPERATIONS,
+    *templates.OPERATIONS,
     *contacts.OPERATIONS,
     *events.OPERATIONS,
     *connections.OPERATIONS,

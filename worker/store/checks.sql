@@ -33,11 +33,34 @@ SELECT p.account_id, p.id, p.number FROM payments p
  WHERE p.number IS NULL OR c.value IS NULL OR p.number > c.value
  LIMIT 20
 
--- paid_is_not_the_sum: what an order says was paid is the sum of its counted payments
-SELECT o.account_id, o.id, o.amount_paid, sum(p.counted) AS counted
-  FROM orders o JOIN payments p ON p.account_id = o.account_id AND p.order_id = o.id
- GROUP BY o.account_id, o.id, o.amount_paid
-HAVING o.amount_paid <> sum(p.counted)
+-- paid_is_not_the_sum: what an order says was paid is the sum of its counted payments and of what its invoices received
+SELECT o.account_id, o.id, o.amount_paid, p.counted, i.received
+  FROM orders o
+  LEFT JOIN (SELECT account_id, order_id, sum(counted) AS counted FROM payments WHERE order_id IS NOT NULL GROUP BY 1, 2) AS p
+    ON p.account_id = o.account_id AND p.order_id = o.id
+  LEFT JOIN (SELECT account_id, parent_id, currency, sum(amount_paid) AS received
+               FROM orders WHERE type = 'invoice' AND parent_id IS NOT NULL GROUP BY 1, 2, 3) AS i
+    ON i.account_id = o.account_id AND i.parent_id = o.id AND i.currency = o.currency
+ WHERE (p.counted IS NOT NULL OR i.received > 0)
+   AND o.amount_paid <> coalesce(p.counted, 0) + coalesce(i.received, 0)
+   AND NOT EXISTS (SELECT FROM parent_marks m WHERE m.account_id = o.account_id AND m.parent_id = o.id)
+ LIMIT 20
+
+-- carried_by_nothing: a line that is carried is carried by a child that lives, and stands among that child's lines
+SELECT c.account_id, c.parent_id, c.line_key, c.type, c.child_id FROM carried_lines c
+ WHERE NOT EXISTS (
+     SELECT FROM orders o JOIN order_items i ON i.account_id = o.account_id AND i.order_id = o.id
+      WHERE o.account_id = c.account_id AND o.id = c.child_id AND o.status <> 'void' AND o.type = c.type
+        AND i.parent_line = c.line_key)
+ LIMIT 20
+
+-- carried_unseen: what a living child carries of its parent is on the list of carried lines
+SELECT o.account_id, o.id, o.parent_id, i.parent_line
+  FROM orders o JOIN order_items i ON i.account_id = o.account_id AND i.order_id = o.id
+ WHERE o.parent_id IS NOT NULL AND o.status <> 'void' AND i.parent_line IS NOT NULL
+   AND NOT EXISTS (
+       SELECT FROM carried_lines c
+        WHERE c.account_id = o.account_id AND c.child_id = o.id AND c.line_key = i.parent_line AND c.type = o.type)
  LIMIT 20
 
 -- amount_is_not_the_sum: an order's amount is the sum of its lines and charges

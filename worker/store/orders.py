@@ -8,9 +8,11 @@ from typing import Any
 import msgspec
 
 from handlers.changes import differences
+from handlers.children import totals
 from handlers.reading import moment
 from schemas.order import Order, PaymentRow
 from worker.ids import derived_id, new_id
+from worker.store import children
 from worker.store.db import Pooled, to_json
 from worker.store.statements import statements
 
@@ -63,9 +65,18 @@ async def save(connection: Pooled, account_id: str, changes: Sequence[Change]) -
     )
     await _save_lines(connection, account_id, changes)
     await _save_charges(connection, account_id, changes)
+    if parents := {change.after.parent_id for change in changes if _counts_for_parent(change)}:
+        await children.mark(connection, account_id, (parent for parent in parents if parent))
     entries = [entry for entry in map(_entry, changes) if entry["changes"]]
     if entries:
         await connection.execute(_SQL["add_timeline"], account_id, to_json(entries))
+
+
+def _counts_for_parent(change: Change) -> bool:
+    """Whether what the order received or gave back has changed, and its parent counts that."""
+    if change.after.parent_id is None:
+        return False
+    return totals(change.after) != (totals(change.before.order) if change.before else (0, 0))
 
 
 def _differs(change: Change) -> bool:
@@ -107,8 +118,8 @@ def _row(change: Change, slug: str) -> dict[str, Any]:
     return {**row, "id": change.id, "slug": slug, "contact_id": change.contact_id, "stripe": stripe}
 
 
-def _ids(order_id: str, kind: str, keys: Sequence[str]) -> list[str]:
-    """An id for each row, the same as long as its key is; senders do repeat keys, so repeats are counted."""
+def part_ids(order_id: str, kind: str, keys: Sequence[str]) -> list[str]:
+    """The id of each `line` or `charge`, the same as long as its key is; senders do repeat keys, so repeats count."""
     seen: dict[str, int] = {}
     found = []
     for key in keys:
@@ -126,7 +137,7 @@ async def _save_lines(connection: Pooled, account_id: str, changes: Sequence[Cha
         {**msgspec.structs.asdict(line), "order_id": c.id, "id": id_, "position": position}
         for c in touched
         for position, (id_, line) in enumerate(
-            zip(_ids(c.id, "line", [line.key for line in c.after.lines]), c.after.lines, strict=True), 1
+            zip(part_ids(c.id, "line", [line.key for line in c.after.lines]), c.after.lines, strict=True), 1
         )
     ]
     if rows:
@@ -142,7 +153,7 @@ async def _save_charges(connection: Pooled, account_id: str, changes: Sequence[C
         {**msgspec.structs.asdict(charge), "order_id": c.id, "id": id_, "position": position}
         for c in touched
         for position, (id_, charge) in enumerate(
-            zip(_ids(c.id, "charge", [charge.key for charge in c.after.charges]), c.after.charges, strict=True), 1
+            zip(part_ids(c.id, "charge", [charge.key for charge in c.after.charges]), c.after.charges, strict=True), 1
         )
     ]
     if rows:
@@ -201,6 +212,7 @@ async def merge(connection: Pooled, account_id: str, merged: Mapping[str, str]) 
     await connection.execute(_SQL["merge_timeline"], account_id, sources, targets)
     await connection.execute(_SQL["redirect_merges"], account_id, sources, targets)
     await connection.execute(_SQL["record_merges"], account_id, sources, targets)
+    await children.merge(connection, account_id, merged)
     await connection.execute(_SQL["delete_orders"], account_id, sources)
 
 
@@ -227,6 +239,11 @@ async def set_request(connection: Pooled, account_id: str, order_id: str, reques
 
 async def version(connection: Pooled, account_id: str, order_id: str) -> int | None:
     found: int | None = await connection.fetchval(_SQL["version"], account_id, order_id)
+    return found
+
+
+async def number_of(connection: Pooled, account_id: str, order_id: str) -> int | None:
+    found: int | None = await connection.fetchval(_SQL["number_of"], account_id, order_id)
     return found
 
 

@@ -16,13 +16,14 @@ INSERT INTO orders (
     shipping_status, source, managed_by, sales_status, sale_kind, sale_confirmed_at, sale_confirmed_by, payment_type,
     livemode, currency, amount, shipping_amount, amount_paid, amount_refunded, is_paid, ordered_at, paid_at, due_at,
     notes, billing_address, shipping_address, tracking_url, contact_id, deal_id, owner_id, manager_id, offer_id,
-    location_id, destination_location_id, stripe, summary, refunds, disputes, rule, derived, created_at, updated_at)
+    location_id, destination_location_id, parent_id, stripe, summary, refunds, disputes, rule, derived, created_at,
+    updated_at)
 SELECT
     $1, id, origin, external_id, external_number, title, slug, type, template, status, payment_status,
     shipping_status, source, managed_by, sales_status, sale_kind, sale_confirmed_at, sale_confirmed_by, payment_type,
     livemode, currency, amount, shipping_amount, amount_paid, amount_refunded, is_paid, ordered_at, paid_at, due_at,
     notes, billing_address, shipping_address, tracking_url, contact_id, deal_id, owner_id, manager_id, offer_id,
-    location_id, destination_location_id, stripe, summary, refunds, disputes, rule, d.derived, now(), now()
+    location_id, destination_location_id, parent_id, stripe, summary, refunds, disputes, rule, d.derived, now(), now()
   FROM json_populate_recordset(NULL::orders, $2::text::json) AS g
   JOIN unnest($3::uuid[], $4::bytea[]) AS d (id, derived) USING (id)
  ORDER BY id
@@ -48,9 +49,9 @@ DELETE FROM order_items WHERE account_id = $1 AND order_id = ANY ($2)
 
 -- insert_items: lines, all of each order's
 INSERT INTO order_items (account_id, order_id, id, position, key, sku, name, quantity, unit_price, tax_rate, discount,
-                         subtotal, tax, total, delivery_method, service)
+                         subtotal, tax, total, delivery_method, service, parent_line)
 SELECT $1, order_id, id, position, key, sku, name, quantity, unit_price, tax_rate, discount, subtotal, tax, total,
-       delivery_method, service
+       delivery_method, service, parent_line
   FROM json_populate_recordset(NULL::order_items, $2::text::json) ORDER BY order_id, position
 
 -- delete_charges: the charges of orders whose charges changed
@@ -135,6 +136,9 @@ UPDATE orders SET request = $3 WHERE account_id = $1 AND id = $2
 
 -- version: the version of an order
 SELECT version FROM orders WHERE account_id = $1 AND id = $2
+
+-- number_of: the serial number of an order
+SELECT number FROM orders WHERE account_id = $1 AND id = $2
 
 -- due_orders: unpaid orders whose due date has passed and that do not say so yet
 SELECT account_id, id FROM orders

@@ -25,6 +25,8 @@ _ORDERS = {
     "payment_status": "o.payment_status = {}",
     "source": "o.source = {}",
     "managed_by": "o.managed_by = {}",
+    "type": "o.type = {}",
+    "parent_id": "o.parent_id = {}",
     "created_from": "o.created_at >= {}",
     "created_to": "o.created_at < {}",
 }

@@ -1,0 +1,94 @@
+"""What people state of an order's money and of who made the sale (P4, S3): rules, and the facts that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from handlers.errors import Locked, Refused
+from handlers.merge import state
+from schemas.fact import Kind, Reading
+from schemas.order import ManagedBy, Order, OrderType, PaymentStatus, Status
+from schemas.stated import Hand, Payment, Refund
+
+SYSTEM = "hand"
+"""The payment system of what was paid by hand, unless another is named."""
+
+
+def hand_payment_key(id_: str) -> str:
+    """The object key of a payment or refund that a person recorded."""
+    return f"hand:{id_}"
+
+
+def _check_open(order: Order, field: str) -> None:
+    if order.managed_by == ManagedBy.STRIPE:
+        raise Locked((field,))
+    if order.status == Status.VOID:
+        raise Refused("terminal", "The order is void, which is final.", remedy="Record it on another order.")
+
+
+def payment(order: Order, key: str, wish: Mapping[str, Any], now: int, actor: str) -> Reading:
+    """A payment that was made by hand, in the order's currency. `wish`: amount, and optionally paid_at (microseconds),
+    system, method, comment."""
+    _check_open(order, "payments")
+    stated = Payment(
+        status="succeeded",
+        amount=wish["amount"],
+        received=wish["amount"],
+        currency=order.currency,
+        system=wish.get("system") or SYSTEM,
+        method=wish.get("method"),
+        comment=wish.get("comment"),
+        attempted_at=wish.get("paid_at") or now,
+        paid_at=wish.get("paid_at") or now,
+    )
+    return Reading((state(key, Kind.PAYMENT, stated, at=now, event=actor),))
+
+
+def refund(order: Order, key: str, wish: Mapping[str, Any], now: int, actor: str) -> Reading:
+    """Money that was given back by hand. `wish`: amount, and optionally payment_key, reason, refunded_at."""
+    _check_open(order, "refunds")
+    held = order.amount_paid - order.amount_refunded
+    if wish["amount"] > held:
+        raise Refused(
+            "invalid", f"Only {held} minor units of {order.currency} are held.", field="amount",
+            remedy="Give back what was received and not yet returned, or less.",
+        )  # fmt: skip
+    stated = Refund(
+        payment=wish.get("payment_key"),
+        amount=wish["amount"],
+        currency=order.currency,
+        status="succeeded",
+        reason=wish.get("reason"),
+        refunded_at=wish.get("refunded_at") or now,
+    )
+    return Reading((state(key, Kind.REFUND, stated, at=now, event=actor),))
+
+
+def verdict(order: Order, decided: str) -> Hand:
+    """The statement that confirms or declines a partly paid sale; the payment status stays what the facts say."""
+    partly = order.payment_status == PaymentStatus.PARTIALLY_PAID or (
+        order.payment_status == PaymentStatus.OVERDUE and order.amount_paid > 0
+    )
+    if not partly:
+        raise Refused(
+            "not_partly_paid", f"Only a partly paid order is confirmed or declined, and this is {order.payment_status}.",
+            remedy="Its sales status follows from its payments by itself.",
+        )  # fmt: skip
+    return Hand(verdict=decided)
+
+
+def confirmation(order: Order, manager_id: str | None, by: str, now: int) -> Hand:
+    """The statement of who made the sale: a manager, or the system where `manager_id` is None."""
+    if order.status == Status.VOID or order.type != OrderType.SALE:
+        raise Refused(
+            "not_a_sale", f"A {order.type} that is {order.status} has no sale to confirm.",
+            remedy="Confirm the order of type sale.",
+        )  # fmt: skip
+    kind = "system" if manager_id is None else "user"
+    stated = Hand(sale_kind=kind, sale_confirmed_at=now, sale_confirmed_by=by)
+    return (
+        stated
+        if manager_id is None
+        else Hand(sale_kind=kind, sale_confirmed_at=now, sale_confirmed_by=by, manager_id=manager_id)
+    )

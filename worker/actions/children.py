@@ -1,0 +1,87 @@
+"""Making an order from another (T5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from handlers import children as rules
+from handlers import wishes
+from handlers.derive import derive
+from handlers.errors import Refused
+from schemas.stated import Line
+from worker.actions import naming
+from worker.actions.orders import given, micros_now, write_new
+from worker.context import Context
+from worker.ids import new_id
+from worker.store import accounts, children, dossiers, orders, templates
+from worker.store.db import Pooled, transaction
+from worker.store.orders import part_ids
+
+
+async def create(ctx: Context, actor: str, account_id: str, parent_id: str, request: BaseModel) -> str:
+    """Make a child that carries lines of its parent; its id.
+
+    Raises Refused `not_found`, `template_unknown`, `child_not_allowed`, `terminal`, `lines_taken` (a line is in a live
+    child of that type), `invalid`.
+    """
+    wish = given(request)
+    now = micros_now(ctx)
+    child_id = new_id()
+    async with transaction(ctx.pool) as connection:
+        account = await accounts.get(connection, account_id)
+        template = await templates.get(connection, account_id, wish["template"])
+        names = await naming.names(connection, account, template, wish, now)  # before the parent is held: it may wait
+        held = await dossiers.lock(connection, account_id, [parent_id])
+        found = await orders.load(connection, account_id, [parent_id])
+        if parent_id not in held or parent_id not in found:
+            raise Refused("not_found", f"There is no order {parent_id}.", remedy="Look it up by its external id.")
+        parent = derive(held[parent_id], now)
+        family = await children.family(connection, account_id, parent_id)
+        rules.check_allowed(parent, await templates.of_order(connection, account_id, parent), template)
+        taken = family.taken.get(template.type, frozenset())
+        lines = rules.carried(parent, _chosen(parent_id, parent.lines, wish.pop("items", None)), taken)
+        number = await orders.number_of(connection, account_id, parent_id)
+        hand = wishes.child(
+            {**wish, "contact_id": wish.get("contact_id") or found[parent_id].contact_id},
+            parent,
+            now=now,
+            parent_id=parent_id,
+            template=template,
+            names={**names, "parent_title": parent.title, "parent_number": number},
+            lines=lines,
+            charges=rules.charges(parent, template, lines),
+        )
+        await _carry(connection, account_id, parent_id, child_id, template.type, lines)
+        await write_new(connection, account_id, child_id, hand, now, actor)
+    return child_id
+
+
+def _chosen(
+    parent_id: str, lines: Sequence[Line], items: Sequence[Mapping[str, Any]] | None
+) -> list[tuple[str, str | None]] | None:
+    """The lines asked for by id, as keys with quantities; None for all that are open."""
+    if items is None:
+        return None
+    keys = [line.key for line in lines]
+    by_id = dict(zip(part_ids(parent_id, "line", keys), keys, strict=True))
+    for position, item in enumerate(items):
+        if item["item_id"] not in by_id:
+            raise Refused(
+                "invalid", f"The order has no line {item['item_id']}.", field=f"items.{position}.item_id",
+                remedy="Get the order, and use the ids of its items.",
+            )  # fmt: skip
+    return [(by_id[item["item_id"]], item.get("quantity")) for item in items]
+
+
+async def _carry(
+    connection: Pooled, account_id: str, parent_id: str, child_id: str, type_: str, lines: Sequence[Line]
+) -> None:
+    keys = [line.parent_line for line in lines if line.parent_line]
+    if len(await children.carry(connection, account_id, parent_id, child_id, type_, keys)) < len(keys):
+        raise Refused(
+            "lines_taken", "A line of the order is in a child of this type already.", field="items",
+            remedy="Void that child to free its lines.",
+        )  # fmt: skip
