@@ -72,7 +72,7 @@ def verdict(order: Order, decided: str) -> Hand:
     )
     if not partly:
         raise Refused(
-            "not_partly_paid", f"Only a partly paid order is confirmed or declined, and this is {order.payment_status}.",
+            "not_partly_paid", f"Only a partly paid order is decided upon, and this one is {order.payment_status}.",
             remedy="Its sales status follows from its payments by itself.",
         )  # fmt: skip
     return Hand(verdict=decided)
