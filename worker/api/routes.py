@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from worker.api import connections, contacts, events, orders, quarantine, tokens
+from worker.api import connections, contacts, events, orders, quarantine, stock, tokens
 from worker.api.middleware import problems
 from worker.api.openapi import add_document
 from worker.api.operation import Operation
@@ -12,6 +12,7 @@ from worker.api.operation import Operation
 OPERATIONS: list[Operation] = [
     *orders.OPERATIONS,
     *contacts.OPERATIONS,
+    *stock.OPERATIONS,
     *events.OPERATIONS,
     *connections.OPERATIONS,
     *quarantine.OPERATIONS,

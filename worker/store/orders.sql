@@ -101,8 +101,9 @@ UPDATE order_merges m SET into_order_id = g.target
   FROM unnest($2::uuid[], $3::uuid[]) AS g (source, target)
  WHERE m.account_id = $1 AND m.into_order_id = g.source
 
--- delete_orders: orders that turned out to be another
+-- delete_orders: orders that turned out to be another, and whether each had a location
 DELETE FROM orders WHERE account_id = $1 AND id = ANY ($2)
+RETURNING id, (location_id IS NOT NULL OR destination_location_id IS NOT NULL) AS placed
 
 -- number_orders: give new orders their serial numbers, oldest first; the counter row is held only from here to the commit
 WITH counted AS (
