@@ -207,13 +207,14 @@ async def save_payments(
 
 async def merge(connection: Pooled, account_id: str, merged: Mapping[str, str]) -> list[str]:
     """Orders that turned out to be another (source -> target): their numbers stay accounted for, their rows go. Those
-    that may hold stock come back: `save` lets it go."""
+    that may hold stock come back, with their parents: `save` lets it go."""
     sources = sorted(merged)
     targets = [merged[source] for source in sources]
     await connection.execute(_SQL["merge_timeline"], account_id, sources, targets)
     await connection.execute(_SQL["redirect_merges"], account_id, sources, targets)
     await connection.execute(_SQL["record_merges"], account_id, sources, targets)
-    return [row["id"] for row in await connection.fetch(_SQL["delete_orders"], account_id, sources) if row["placed"]]
+    rows = await connection.fetch(_SQL["delete_orders"], account_id, sources)
+    return [id_ for row in rows for id_ in row if id_ is not None]
 
 
 async def number(connection: Pooled, account_id: str, new_orders: Sequence[str], dossiers: Iterable[str]) -> None:

@@ -101,9 +101,12 @@ UPDATE order_merges m SET into_order_id = g.target
   FROM unnest($2::uuid[], $3::uuid[]) AS g (source, target)
  WHERE m.account_id = $1 AND m.into_order_id = g.source
 
--- delete_orders: orders that turned out to be another, and whether each had a location
-DELETE FROM orders WHERE account_id = $1 AND id = ANY ($2)
-RETURNING id, (location_id IS NOT NULL OR destination_location_id IS NOT NULL) AS placed
+-- delete_orders: orders that turned out to be another; each that may have moved stock, with its parent
+WITH gone AS (
+    DELETE FROM orders WHERE account_id = $1 AND id = ANY ($2)
+    RETURNING id, parent_id, type, coalesce(location_id, destination_location_id) AS location_id
+)
+SELECT id, parent_id FROM gone WHERE location_id IS NOT NULL OR type = 'transfer' ORDER BY id
 
 -- number_orders: give new orders their serial numbers, oldest first; the counter row is held only from here to the commit
 WITH counted AS (
