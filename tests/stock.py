@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,7 @@ from tests.world import NOW, World
 from worker.apply.rebuild import write
 from worker.ids import new_id
 from worker.store import dossiers, orders, stock
-from worker.store.db import transaction
+from worker.store.db import Pooled, transaction
 
 NOW_MICROS = int(NOW * 1_000_000)
 
@@ -27,28 +27,30 @@ async def make(shop: World, type_: str, status: str, *given: tuple[str | None, i
     """An order of any type, made by hand; its id."""
     order_id = new_id()
     hand = Hand(origin="api", type=type_, template=type_, title=f"{type_} {order_id}", status=status, lines=lines(*given), **more)  # fmt: skip
-    await _state(shop, order_id, Dossier(), hand)
+    async with transaction(shop.ctx.pool) as connection:
+        await orders.begin_deriving(connection)
+        await dossiers.add_links(connection, shop.account_id, {hand_key(order_id): order_id})
+        await _state(connection, shop, {order_id: Dossier()}, hand)
     return order_id
 
 
-async def change(shop: World, order_id: str, **more: Any) -> None:
-    """State something else of an order."""
-    await _state(shop, order_id, None, Hand(**more))
-
-
-async def _state(shop: World, order_id: str, dossier: Dossier | None, hand: Hand) -> None:
-    key, at = hand_key(order_id), NOW_MICROS
+async def change(shop: World, *order_ids: str, **more: Any) -> None:
+    """State something else of orders, of all in one transaction."""
     async with transaction(shop.ctx.pool) as connection:
         await orders.begin_deriving(connection)
-        if dossier is None:
-            dossier = (await dossiers.lock(connection, shop.account_id, [order_id]))[order_id]
-            if key in dossier.facts:
-                at = max(at, *(statement.at + 1 for statement in dossier.facts[key].statements))
-        else:
-            await dossiers.add_links(connection, shop.account_id, {key: order_id})
-        dossier = add(dossier, Reading((state(key, Kind.HAND, hand, at=at, event="test"),)))
-        await dossiers.save(connection, shop.account_id, {order_id: dossier})
-        await write(connection, shop.account_id, {order_id: dossier}, NOW_MICROS, "token:test")
+        held = await dossiers.lock(connection, shop.account_id, order_ids)
+        await _state(connection, shop, held, Hand(**more))
+
+
+async def _state(connection: Pooled, shop: World, held: Mapping[str, Dossier], hand: Hand) -> None:
+    stated = {}
+    for order_id, dossier in held.items():
+        key, at = hand_key(order_id), NOW_MICROS
+        if key in dossier.facts:
+            at = max(at, *(statement.at + 1 for statement in dossier.facts[key].statements))
+        stated[order_id] = add(dossier, Reading((state(key, Kind.HAND, hand, at=at, event="test"),)))
+    await dossiers.save(connection, shop.account_id, stated)
+    await write(connection, shop.account_id, stated, NOW_MICROS, "token:test")
 
 
 async def adopt(shop: World, parent_id: str, child_id: str, type_: str, keys: Iterable[str] = ()) -> None:

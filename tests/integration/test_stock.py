@@ -263,6 +263,20 @@ async def test_T4_a_parent_and_its_child_that_change_at_the_same_moment_end_true
     assert await broken(shop.ctx.pool) == {}
 
 
+async def test_T4_batches_that_hold_each_others_children_wait_and_do_not_deadlock(shop: World) -> None:
+    sales = [await make(shop, "sale", "new", ("A", 1), location_id=HERE) for _ in range(2)]
+    children = [await make(shop, "transfer", "new", ("A", 1)) for _ in range(2)]
+    for parent, child in zip(sales, reversed(children), strict=True):
+        await adopt(shop, parent, child, "transfer", ["1"])
+    for status in ["processing", "completed"] * 5:
+        await asyncio.gather(
+            *(change(shop, sale, child, status=status) for sale, child in zip(sales, children, strict=True))
+        )
+    await change(shop, *children, status="void")
+    assert await levels(shop) == {(HERE, "A", "on_hand"): -2}
+    assert await broken(shop.ctx.pool) == {}
+
+
 @pytest.mark.parametrize("change_it", ["UPDATE stock_movements SET quantity = 5", "DELETE FROM stock_movements"])
 async def test_T4_the_ledger_is_only_added_to(shop: World, change_it: str) -> None:
     await make(shop, "sale", "completed", ("A", 1), location_id=HERE)

@@ -55,9 +55,11 @@ async def save(
     """Write orders that differ from what is stored, with their rows and timeline, and move the stock that follows from
     them as of `now` (microseconds). `gone`: what `merge` gave. The dossiers are locked; all changes are one actor's."""
     changed = sorted((change for change in changes if _differs(change)), key=lambda change: change.id)
+    moving = [c.id for c in changed if stock.concerned(c.before.order if c.before else None, c.after)]
+    if moving:  # these write parents' stock too, so parents are locked in one go with all that is written
+        await stock.hold(connection, account_id, [c.id for c in changed])
     if changed:
         await _write(connection, account_id, changed)
-    moving = [c.id for c in changed if stock.concerned(c.before.order if c.before else None, c.after)]
     moving += gone
     if moving:
         await stock.settle(connection, account_id, moving, now, changes[0].actor)

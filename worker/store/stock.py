@@ -55,6 +55,12 @@ def _said(order: Order) -> tuple[Any, ...]:
     return order.type, order.status, order.location_id, order.destination_location_id, order.lines
 
 
+async def hold(connection: Pooled, account_id: str, order_ids: Iterable[str]) -> list[str]:
+    """Lock the rows of these orders and of their parents, in one order; the ids of those that are there."""
+    rows = await connection.fetch(_SQL["hold_orders"], account_id, sorted(set(order_ids)))
+    return [row["id"] for row in rows]
+
+
 async def settle(connection: Pooled, account_id: str, order_ids: Iterable[str], now: int, actor: str) -> None:
     """Make the ledger of these orders, and of their parents, what follows from their rows as this transaction has
     written them: orders, lines and `carried_lines`. `now` in microseconds. An order that is gone (it was merged into
@@ -62,9 +68,8 @@ async def settle(connection: Pooled, account_id: str, order_ids: Iterable[str], 
 
     Runs in the transaction that changed the orders, once, after all of it: levels are locked from here to the commit.
     """
-    asked = sorted(set(order_ids))
-    held = await connection.fetch(_SQL["hold_orders"], account_id, asked)
-    ids = sorted({*asked, *(row["id"] for row in held)})
+    asked = set(order_ids)
+    ids = sorted(asked.union(await hold(connection, account_id, asked)))
     movements = [
         Movement(id=new_id(), order_id=order_id, **key._asdict(), quantity=quantity)
         for order_id, difference in sorted((await _unsettled(connection, account_id, ids)).items())
