@@ -41,7 +41,7 @@ fmt: $(STAMP) ## format the code and mend what the linter can
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format .
 
-docs: $(STAMP) ## write docs/settings.md and docs/metrics.md anew from the code
+docs: $(STAMP) ## write docs/settings.md, docs/metrics.md and docs/states.md anew from the code
 	@$(BIN)/python -m worker.docs
 
 # Two locks of the same versions: everything for a checkout, and what a production image needs.

@@ -8,7 +8,7 @@ import msgspec
 
 from schemas.order import Order
 
-_SILENT = frozenset({"party", "emails", "party_at", "summary", "links", "rule", "slug", "parent_id"})
+_SILENT = frozenset({"party", "emails", "party_at", "summary", "links", "rule", "slug", "parent_id", "moves_stock"})
 """Fields that only restate others, or that nobody reads in a history."""
 
 

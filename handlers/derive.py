@@ -200,6 +200,7 @@ def derive(dossier: Dossier, now: int) -> Order:
         emails=emails,
         party_at=party_at,
         parent_id=known(fields.hand.parent_id, None),
+        moves_stock=known(fields.hand.moves_stock, True),
     )
 
 

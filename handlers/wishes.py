@@ -124,6 +124,7 @@ def _stated(
             "currency": currency,
             "lines": lines,
             "charges": charges,
+            "moves_stock": UNSET if template.moves_stock else False,
         }
     )
 

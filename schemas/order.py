@@ -194,4 +194,5 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     party: Party
     emails: tuple[str, ...]  # every address by which the documents name the customer
     party_at: int  # when the base document stated the customer
+    moves_stock: bool = True  # as its template said when it was made
     parent_id: str | None = None  # as it was made; the store follows a parent that was merged into another order

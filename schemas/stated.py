@@ -260,6 +260,7 @@ class Hand(msgspec.Struct, frozen=True, kw_only=True):
     location_id: Maybe[str | None] = UNSET
     destination_location_id: Maybe[str | None] = UNSET
     parent_id: Maybe[str] = UNSET
+    moves_stock: Maybe[bool] = UNSET
     verdict: Maybe[str] = UNSET  # what somebody decided about a partly paid sale: confirmed, declined
     sale_kind: Maybe[str] = UNSET
     sale_confirmed_at: Maybe[int] = UNSET

@@ -1,14 +1,16 @@
-"""`docs/settings.md` and `docs/metrics.md`, written from the code that they describe: `make docs`."""
+"""`docs/settings.md`, `docs/metrics.md` and `docs/states.md`, written from the code that they describe: `make docs`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from prometheus_client.core import Metric
 from prometheus_client.metrics import MetricWrapperBase
 
+from handlers import flow, stock
+from schemas.order import OrderType, Status
 from worker import metrics
 from worker.config import Settings, variable
 from worker.gauges import Reading
@@ -17,9 +19,24 @@ FOLDER = Path(__file__).parents[1] / "docs"
 _WRITTEN = "<!-- Written by `make docs` from {}; change it there. -->"
 
 
+_STOCK = (
+    "What an order's lines do to the buckets of a product at the order's location while the order is in a status. A "
+    "change of the order moves the difference, so every path to a status leaves the same stock; the ledger keeps every "
+    "movement."
+)
+_STOCK_NOTES = f"""\
+- **on hand**: what is there. It may go below zero, and is flagged then. **reserved**: what of it is promised.
+  **incoming**: what is expected.
+- A transfer has two locations, and moves nothing until both are known.
+- A return is of what its parent is. It moves stock at its own location.
+- Services move nothing, nor do lines without a SKU (or with one longer than {stock.SKU_LIMIT} characters), nor orders
+  without a location.
+- A line of a sale that a transfer child carries is moved by that child alone, until the child is void."""
+
+
 def pages() -> dict[str, str]:
     """The generated pages by file name."""
-    return {"settings.md": settings_page(), "metrics.md": metrics_page()}
+    return {"settings.md": settings_page(), "metrics.md": metrics_page(), "states.md": states_page()}
 
 
 def settings_page() -> str:
@@ -59,6 +76,62 @@ def _metric_rows() -> Iterator[tuple[str, ...]]:
         yield f"`{name}`", family.type, labels, family.documentation
 
 
+def states_page() -> str:
+    """Where an order may go, and what each status means for stock."""
+    moves = [(f"**{was}**", *("yes" if to in flow.MOVES[was] else "" for to in Status)) for was in Status]
+    ruled = {type_ for type_, _ in stock.RULES}
+    effects = [
+        *(
+            (_type(*key), *(_moves(by_status.get(status, ())) for status in Status))
+            for key, by_status in stock.RULES.items()
+        ),
+        *((_type(type_, None), *("" for _ in Status)) for type_ in OrderType if type_ not in ruled),
+    ]
+    parts = [
+        "# States",
+        _WRITTEN.format("handlers/flow.py and handlers/stock.py"),
+        "An order's `status` is moved by people and programs, never by webhooks. Stock follows from it by itself.",
+        "## Status",
+        _table(("from, to", *Status), moves),
+        "Leaving `completed`, and going to `void`, needs that no money is held: refund the payments first.",
+        "\n".join(["```mermaid", "stateDiagram-v2", *_diagram(), "```"]),
+        "## Stock",
+        _STOCK,
+        _table(("type", *Status), effects),
+        _STOCK_NOTES,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _diagram() -> Iterator[str]:
+    """The moves; statuses between which any direction is allowed are one box."""
+    boxes: dict[frozenset[Status], list[Status]] = {}
+    for status in Status:
+        boxes.setdefault(frozenset({status, *flow.MOVES[status]}), []).append(status)
+    names = {status: f"from_{box[0]}" if len(box) > 1 else str(status) for box in boxes.values() for status in box}
+    for reach, box in boxes.items():
+        if len(box) > 1:
+            yield f'    state "any direction among these" as {names[box[0]]} {{'
+            yield from (f"        {status}" for status in box)
+            yield "    }"
+        outside = dict.fromkeys(names[status] for status in Status if status in reach and status not in box)
+        yield from (f"    {names[box[0]]} --> {name}" for name in outside or ("[*]",))
+
+
+def _type(type_: OrderType, parent: OrderType | None) -> str:
+    return f"**{type_}** of a {parent}" if parent else f"**{type_}**"
+
+
+def _moves(moves: Sequence[stock.Move]) -> str:
+    """`reserved + at the source, incoming + at the target`; the place only where there are two."""
+    two = len({move.side for move in moves}) > 1
+    places = {stock.Side.HERE: " at the source", stock.Side.THERE: " at the target"}
+    return ", ".join(
+        f"{move.bucket.replace('_', ' ')} {'+' if move.sign > 0 else '−'}{places[move.side] if two else ''}"
+        for move in moves
+    )
+
+
 def _default(value: Any) -> str:
     if value is None:
         return ""
@@ -66,8 +139,12 @@ def _default(value: Any) -> str:
 
 
 def _page(title: str, origin: str, text: str, head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [f"# {title}", "", _WRITTEN.format(origin), "", text, "", _row(head), _row("---" for _ in head)]
-    return "\n".join([*lines, *map(_row, rows), ""])
+    return "\n\n".join([f"# {title}", _WRITTEN.format(origin), text, _table(head, rows)]) + "\n"
+
+
+def _table(head: Iterable[str], rows: Iterable[tuple[str, ...]]) -> str:
+    names = tuple(head)
+    return "\n".join([_row(names), _row("---" for _ in names), *map(_row, rows)])
 
 
 def _row(cells: Iterable[str]) -> str:
@@ -75,7 +152,7 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def main() -> None:
-    """Write both pages."""
+    """Write every page."""
     for name, text in pages().items():
         (FOLDER / name).write_text(text, encoding="utf-8")
 

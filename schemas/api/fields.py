@@ -74,6 +74,13 @@ def _not_negative(value: Any) -> str:
     return text
 
 
+def _not_zero(value: Any) -> str:
+    text = _decimal(value)
+    if not Decimal(text):
+        raise ValueError("is 0")
+    return text
+
+
 def plain(number: Decimal) -> str:
     """The shortest text of a decimal, without an exponent: `1.50` is `1.5`, `3.0` is `3`."""
     return format(number.normalize(), "f") if number else "0"
@@ -101,5 +108,18 @@ Quantity: TypeAlias = Annotated[
 ]
 Figure: TypeAlias = Annotated[
     str, PlainValidator(_not_negative), _number_schema("An integer, or a decimal string.", minimum=0)
+]
+Difference: TypeAlias = Annotated[
+    str,
+    PlainValidator(_not_zero),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1 - 10**12, "maximum": 10**12 - 1},
+                {"type": "string", "pattern": r"^-?[0-9]{1,12}(\.[0-9]{1,6})?$"},
+            ],
+            "description": "An integer, or a decimal string; below zero for less.",
+        }
+    ),
 ]
 Cursor: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,200}$")]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.api.conftest import Api, api
+from worker.ids import new_id
+from worker.store.checks import broken
 
 __all__ = ["api"]
 
@@ -108,3 +110,46 @@ async def test_T5_a_line_is_in_one_child_of_each_type_until_that_child_is_void(a
     assert [item["parent_item_id"] for item in freed["items"]] == [desk]
     kinds = [(one["type"], one["status"]) for one in (await api.get(f"/orders/{sale['id']}/children"))["items"]]
     assert kinds == [("invoice", "void"), ("shipping", "new"), ("invoice", "new"), ("invoice", "new")]
+
+
+async def on_stock(api: Api, sku: str) -> dict[str, tuple[Any, Any, Any]]:
+    """(on hand, reserved, incoming) of a product by location."""
+    found = (await api.get(f"/stock?sku={sku}"))["items"]
+    return {one["location_id"]: (one["on_hand"], one["reserved"], one["incoming"]) for one in found}
+
+
+async def test_T4_stock_follows_a_purchase_a_sale_its_transfer_and_its_return(api: Api) -> None:
+    store, shop = await location(api, "Store"), await location(api, "Shop")
+    contact = await api.contact()
+    desks = [{"sku": "DESK", "name": "Desk", "quantity": 10, "unit_price": 20_000}]
+
+    purchase = await api.order(contact, template="purchase", items=desks, location_id=store, status="processing")
+    assert await on_stock(api, "DESK") == {store: (0, 0, 10)}
+    await move(api, purchase, "completed")
+    assert await on_stock(api, "DESK") == {store: (10, 0, 0)}
+
+    items = [{**desks[0], "quantity": 2}, {"sku": "HOURS", "name": "Assembly", "quantity": 3, "service": True}]
+    sale = await api.order(contact, items=items, location_id=shop, status="processing")
+    assert await on_stock(api, "DESK") == {store: (10, 0, 0), shop: (0, 2, 0)}
+
+    transfer = await child(
+        api, sale, "transfer", items=[{"item_id": sale["items"][0]["id"]}], location_id=store,
+        destination_location_id=shop,
+    )  # fmt: skip
+    assert await on_stock(api, "DESK") == {store: (10, 0, 0), shop: (0, 0, 0)}  # the transfer carries the line now
+    await move(api, transfer, "processing")
+    assert await on_stock(api, "DESK") == {store: (10, 2, 0), shop: (0, 0, 2)}
+    await move(api, transfer, "completed")
+    await move(api, sale, "completed")
+    assert await on_stock(api, "DESK") == {store: (8, 0, 0), shop: (2, 0, 0)}
+
+    back = await child(api, sale, "return", items=[{"item_id": sale["items"][0]["id"], "quantity": 1}])
+    assert back["location_id"] == shop
+    await move(api, back, "completed")
+    assert await on_stock(api, "DESK") == {store: (8, 0, 0), shop: (3, 0, 0)}
+    assert (await api.get("/stock?sku=HOURS"))["items"] == []
+    assert await broken(api.shop.ctx.pool) == {}
+
+
+async def location(api: Api, name: str) -> str:
+    return new_id()

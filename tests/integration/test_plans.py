@@ -9,12 +9,13 @@ from tests.world import World
 from worker.store.db import open_pool
 from worker.store.statements import statements
 
-NOUNS = ("contacts", "dossiers", "inbox", "orders")
+NOUNS = ("contacts", "dossiers", "inbox", "orders", "stock")
 ACCOUNTED = {
     "inbox.due_events": "reads the index of what is due, oldest first, up to a limit",
     "inbox.forget_batches": "batches under way are few",
     "inbox.orphaned_batches": "batches under way are few",
     "orders.unnumbered_payments": "payments without a number are those that this transaction makes",
+    "stock.moving_orders": "no statement of a batch: doctor asks it of all that there is",
     "orders.due_orders": "reads the index of due dates up to now, up to a limit",
 }
 """Statements that look at more than they are given keys of, and why that is bounded."""

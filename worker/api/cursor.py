@@ -52,7 +52,30 @@ def decode(name: str, cursor: str | None) -> Place | None:
             return place
     except (binascii.Error, ValueError, msgspec.MsgspecError):
         pass
-    raise Refused(
+    raise _not_ours()
+
+
+def encode_key(name: str, text: str, row_id: str) -> str:
+    """The cursor of a list that is ordered by a text, then by an id."""
+    return base64.urlsafe_b64encode(msgspec.json.encode((name, text, row_id))).decode().rstrip("=")
+
+
+def decode_key(name: str, cursor: str | None) -> tuple[str, str] | None:
+    """What a cursor of `encode_key` names. Refused (`invalid`) for one that we never gave out."""
+    if cursor is None:
+        return None
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        found, text, row_id = msgspec.json.decode(raw, type=tuple[str, str, str])
+        if found == name and "\0" not in text and re.fullmatch(UUID, row_id):
+            return text, row_id
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        pass
+    raise _not_ours()
+
+
+def _not_ours() -> Refused:
+    return Refused(
         "invalid",
         "The cursor is not one of this list.",
         field="cursor",

@@ -13,6 +13,7 @@ from worker.api import (
     order_sales,
     orders,
     quarantine,
+    stock,
     templates,
     tokens,
 )
@@ -27,6 +28,7 @@ OPERATIONS: list[Operation] = [
     *order_sales.OPERATIONS,
     *templates.OPERATIONS,
     *contacts.OPERATIONS,
+    *stock.OPERATIONS,
     *events.OPERATIONS,
     *connections.OPERATIONS,
     *quarantine.OPERATIONS,

@@ -139,7 +139,7 @@ class Applier:
         groups = await resolve(connection, account_id, readings) if readings else []
         folded = [(group, fold(group.dossier, group.readings, now)) for group in groups]
         if folded:
-            await _save(connection, account_id, folded)
+            await _save(connection, account_id, folded, now)
         outcomes += [outcome for group, result in folded for outcome in _outcomes(group, result)]
         if outcomes:
             await inbox.settle(connection, account_id, outcomes)
@@ -171,14 +171,14 @@ async def take_over(
         dossier = merge_dossiers(dossier, held[id_])
     group = Group(order_id, dossier, True, before.get(order_id), merged, tuple(id_ for id_ in merged if id_ in before))
     folded = [(group, fold(dossier, (), now))]
-    await _save(connection, account_id, folded, actor)
+    await _save(connection, account_id, folded, now, actor)
     return await _finish(connection, account_id, folded)
 
 
 async def _save(
-    connection: Pooled, account_id: str, folded: Sequence[tuple[Group, Folded]], actor: str = "event"
+    connection: Pooled, account_id: str, folded: Sequence[tuple[Group, Folded]], now: int, actor: str = "event"
 ) -> None:
-    """Dossiers, contacts, orders with their rows, payments: in the one order of tables."""
+    """Dossiers, contacts, orders with their rows and stock, payments: in the one order of tables."""
     merged = {id_: group.id for group, _ in folded for id_ in group.merged}
     merged_orders = {id_: group.id for group, _ in folded for id_ in group.merged_orders}
     refs = [(ref, group.id) for group, _ in folded for _, reading in group.readings for ref in reading.refs]
@@ -198,8 +198,7 @@ async def _save(
         if result.order and result.order.contact_id is None and _asks(group, result)
     }
     found = await contacts.assign(connection, account_id, made, {group.id: group.merged for group, _ in folded})
-    if merged_orders:
-        await orders.merge(connection, account_id, merged_orders)
+    gone = await orders.merge(connection, account_id, merged_orders) if merged_orders else []
     changes = []
     for group, result in folded:
         if result.order:
@@ -212,7 +211,7 @@ async def _save(
                     id=group.id, before=group.before, after=result.order, contact_id=contact, actor=actor, events=events
                 )
             )
-    await orders.save(connection, account_id, changes)
+    await orders.save(connection, account_id, changes, now=now, gone=gone)
     payments = {group.id: result.payments for group, result in folded}
     await orders.save_payments(connection, account_id, payments, {change.id for change in changes}, gone=merged)
 

@@ -35,7 +35,7 @@ async def write(connection: Pooled, account_id: str, held: Mapping[str, Dossier]
         )
         for id_, order in derived.items()
     ]
-    await orders.save(connection, account_id, changes)
+    await orders.save(connection, account_id, changes, now=now)
     await orders.save_payments(
         connection, account_id, {id_: order.payments for id_, order in derived.items()}, set(derived)
     )

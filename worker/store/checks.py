@@ -1,4 +1,4 @@
-"""What must never be true: `checks.sql` finds the rows that break it."""
+"""What must never be true: `checks.sql` finds the rows that break it, and where a rule decides, the rule does."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from worker.store import stock
 from worker.store.db import Pool, Pooled, acquire
 from worker.store.statements import statements
 
+BY_RULE = {"stock_is_not_the_effect": "what the stock ledger holds for an order is what follows from the order"}
 _SENTENCE = re.compile(r"^-- ([a-z_]+): (.+)$", re.MULTILINE)
 
 
 @cache
 def sentences() -> dict[str, str]:
     """What each check holds, by its name."""
-    return dict(_SENTENCE.findall(Path(__file__).with_name("checks.sql").read_text(encoding="utf-8")))
+    return dict(_SENTENCE.findall(Path(__file__).with_name("checks.sql").read_text(encoding="utf-8"))) | BY_RULE
 
 
 async def broken(pool: Pool) -> dict[str, list[dict[str, Any]]]:
@@ -33,4 +35,6 @@ async def broken_in(connection: Pooled) -> dict[str, list[dict[str, Any]]]:
             rows = await connection.fetch(statement)
             if rows:
                 found[name] = [dict(row) for row in rows]
+        if unsettled := await stock.unsettled(connection):
+            found["stock_is_not_the_effect"] = unsettled
     return found

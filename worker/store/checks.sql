@@ -116,3 +116,18 @@ SELECT account_id, origin, external_id, count(*) AS orders FROM orders
 SELECT m.account_id, m.order_id, m.into_order_id FROM order_merges m
  WHERE NOT EXISTS (SELECT FROM orders o WHERE o.account_id = m.account_id AND o.id = m.into_order_id)
  LIMIT 20
+
+-- stock_level_is_not_the_sum: every stock level is the sum of its movements
+SELECT account_id, location_id, sku, bucket, l.quantity AS level, m.quantity AS moved
+  FROM stock_levels l
+  FULL JOIN (SELECT account_id, location_id, sku, bucket, sum(quantity) AS quantity
+               FROM stock_movements GROUP BY 1, 2, 3, 4) AS m USING (account_id, location_id, sku, bucket)
+ WHERE coalesce(l.quantity, 0) <> coalesce(m.quantity, 0)
+ LIMIT 20
+
+-- stock_moved_by_nothing: every stock movement is of an order, one that is there or one that was merged into another
+SELECT m.account_id, m.id, m.order_id FROM stock_movements m
+ WHERE m.order_id IS NOT NULL
+   AND NOT EXISTS (SELECT FROM orders o WHERE o.account_id = m.account_id AND o.id = m.order_id)
+   AND NOT EXISTS (SELECT FROM order_merges g WHERE g.account_id = m.account_id AND g.order_id = m.order_id)
+ LIMIT 20

@@ -12,7 +12,7 @@ from handlers.children import totals
 from handlers.reading import moment
 from schemas.order import Order, PaymentRow
 from worker.ids import derived_id, new_id
-from worker.store import children
+from worker.store import children, stock
 from worker.store.db import Pooled, to_json
 from worker.store.statements import statements
 
@@ -50,11 +50,23 @@ async def load(connection: Pooled, account_id: str, ids: Iterable[str]) -> dict[
     return {row["id"]: Held(_DECODER.decode(row["derived"]), row["contact_id"], row["slug"]) for row in rows}
 
 
-async def save(connection: Pooled, account_id: str, changes: Sequence[Change]) -> None:
-    """Write orders that differ from what is stored, with their rows, timeline and numbers. The dossiers are locked."""
-    changes = sorted((change for change in changes if _differs(change)), key=lambda change: change.id)
-    if not changes:
-        return
+async def save(
+    connection: Pooled, account_id: str, changes: Sequence[Change], *, now: int, gone: Iterable[str] = ()
+) -> None:
+    """Write orders that differ from what is stored, with their rows and timeline, and move the stock that follows from
+    them as of `now` (microseconds). `gone`: what `merge` gave. The dossiers are locked; all changes are one actor's."""
+    changed = sorted((change for change in changes if _differs(change)), key=lambda change: change.id)
+    moving = [c.id for c in changed if stock.concerned(c.before.order if c.before else None, c.after)]
+    if moving:  # these write parents' stock too, so parents are locked in one go with all that is written
+        await stock.hold(connection, account_id, [c.id for c in changed])
+    if changed:
+        await _write(connection, account_id, changed)
+    moving += gone
+    if moving:
+        await stock.settle(connection, account_id, moving, now, changes[0].actor)
+
+
+async def _write(connection: Pooled, account_id: str, changes: Sequence[Change]) -> None:
     slugs = await _free_slugs(connection, account_id, changes)
     await connection.execute(
         _SQL["save_orders"],
@@ -205,15 +217,17 @@ async def save_payments(
         await connection.execute(_SQL["save_payments"], account_id, to_json(rows))
 
 
-async def merge(connection: Pooled, account_id: str, merged: Mapping[str, str]) -> None:
-    """Orders that turned out to be another (source -> target): their numbers stay accounted for, their rows go."""
+async def merge(connection: Pooled, account_id: str, merged: Mapping[str, str]) -> list[str]:
+    """Orders that turned out to be another (source -> target): their numbers stay accounted for, their rows go. Those
+    that may hold stock come back, with their parents: `save` lets it go."""
     sources = sorted(merged)
     targets = [merged[source] for source in sources]
     await connection.execute(_SQL["merge_timeline"], account_id, sources, targets)
     await connection.execute(_SQL["redirect_merges"], account_id, sources, targets)
     await connection.execute(_SQL["record_merges"], account_id, sources, targets)
     await children.merge(connection, account_id, merged)
-    await connection.execute(_SQL["delete_orders"], account_id, sources)
+    rows = await connection.fetch(_SQL["delete_orders"], account_id, sources)
+    return [id_ for row in rows for id_ in row if id_ is not None]
 
 
 async def number(connection: Pooled, account_id: str, new_orders: Sequence[str], dossiers: Iterable[str]) -> None:

@@ -16,14 +16,15 @@ INSERT INTO orders (
     shipping_status, source, managed_by, sales_status, sale_kind, sale_confirmed_at, sale_confirmed_by, payment_type,
     livemode, currency, amount, shipping_amount, amount_paid, amount_refunded, is_paid, ordered_at, paid_at, due_at,
     notes, billing_address, shipping_address, tracking_url, contact_id, deal_id, owner_id, manager_id, offer_id,
-    location_id, destination_location_id, parent_id, stripe, summary, refunds, disputes, rule, derived, created_at,
-    updated_at)
+    location_id, destination_location_id, parent_id, moves_stock, stripe, summary, refunds, disputes, rule, derived,
+    created_at, updated_at)
 SELECT
     $1, id, origin, external_id, external_number, title, slug, type, template, status, payment_status,
     shipping_status, source, managed_by, sales_status, sale_kind, sale_confirmed_at, sale_confirmed_by, payment_type,
     livemode, currency, amount, shipping_amount, amount_paid, amount_refunded, is_paid, ordered_at, paid_at, due_at,
     notes, billing_address, shipping_address, tracking_url, contact_id, deal_id, owner_id, manager_id, offer_id,
-    location_id, destination_location_id, parent_id, stripe, summary, refunds, disputes, rule, d.derived, now(), now()
+    location_id, destination_location_id, parent_id, moves_stock, stripe, summary, refunds, disputes, rule, d.derived,
+    now(), now()
   FROM json_populate_recordset(NULL::orders, $2::text::json) AS g
   JOIN unnest($3::uuid[], $4::bytea[]) AS d (id, derived) USING (id)
  ORDER BY id
@@ -102,8 +103,12 @@ UPDATE order_merges m SET into_order_id = g.target
   FROM unnest($2::uuid[], $3::uuid[]) AS g (source, target)
  WHERE m.account_id = $1 AND m.into_order_id = g.source
 
--- delete_orders: orders that turned out to be another
-DELETE FROM orders WHERE account_id = $1 AND id = ANY ($2)
+-- delete_orders: orders that turned out to be another; each that may have moved stock, with its parent
+WITH gone AS (
+    DELETE FROM orders WHERE account_id = $1 AND id = ANY ($2)
+    RETURNING id, parent_id, type, coalesce(location_id, destination_location_id) AS location_id
+)
+SELECT id, parent_id FROM gone WHERE location_id IS NOT NULL OR type = 'transfer' ORDER BY id
 
 -- number_orders: give new orders their serial numbers, oldest first; the counter row is held only from here to the commit
 WITH counted AS (

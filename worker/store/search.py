@@ -37,6 +37,21 @@ _EVENTS = {
     "received_from": "e.received_at >= {}",
     "received_to": "e.received_at < {}",
 }
+_MOVEMENTS = {
+    "location_id": "m.location_id = {}",
+    "sku": "m.sku = {}",
+    "order_id": """m.order_id = ANY (ARRAY(
+        SELECT {0}::uuid UNION SELECT g.order_id FROM order_merges g
+         WHERE g.account_id = $1 AND g.into_order_id = {0}::uuid))""",
+    "from_": "m.at >= {}",
+    "to": "m.at < {}",
+}
+_LEVELS = {"location_id": "l.location_id = {}", "sku": "l.sku = {}"}
+_NEGATIVE = {
+    "true": "l.bucket = 'on_hand' AND l.quantity < 0",
+    "false": """NOT EXISTS (SELECT FROM stock_levels n WHERE n.account_id = l.account_id AND n.sku = l.sku
+        AND n.location_id = l.location_id AND n.bucket = 'on_hand' AND n.quantity < 0)""",
+}
 _STATE = "e.id IN (SELECT s.event_id FROM event_states s WHERE s.account_id = e.account_id AND s.state = '{}')"
 _STATES = {
     # The state stands in the text, so that the planner can tell which partial index holds it.
@@ -149,6 +164,34 @@ async def contacts(
             parts.append((r"to_tsvector('simple', regexp_replace(c.name, '\W+', ' ', 'g')) @@ {}::tsquery", [words]))
         query.add_any(parts)
     return await query.run(connection, "contacts", "c", "created_at", before, limit)
+
+
+async def movements(
+    connection: Pooled, account_id: str, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
+) -> Found:
+    """Movements of stock by their filters; an order's are also those of the orders that were merged into it."""
+    query = _Query(account_id)
+    query.add_filters(_MOVEMENTS, given)
+    return await query.run(connection, "stock_movements", "m", "at", before, limit)
+
+
+async def levels(
+    connection: Pooled, account_id: str, given: Mapping[str, Any], after: tuple[str, str] | None, limit: int
+) -> list[tuple[str, str]]:
+    """(sku, location) of which stock was ever moved, in this order, by their filters."""
+    query = _Query(account_id)
+    query.add_filters(_LEVELS, given)
+    if given.get("negative"):
+        query.add(_NEGATIVE[given["negative"]])
+    if after:
+        query.add("(l.sku, l.location_id) > ({}, {}::uuid)", *after)
+    where = " AND ".join(["l.account_id = $1", *query.clauses])
+    rows = await connection.fetch(
+        f"SELECT DISTINCT l.sku, l.location_id FROM stock_levels l WHERE {where} "  # noqa: S608  (see above)
+        f"ORDER BY l.sku, l.location_id LIMIT {query.argument(limit)}",
+        *query.arguments,
+    )
+    return [(row["sku"], row["location_id"]) for row in rows]
 
 
 def _prefix(text: str) -> str:

@@ -17,3 +17,5 @@ CREATE TABLE order_templates (
     PRIMARY KEY (account_id, id),
     UNIQUE (account_id, slug)
 );
+
+ALTER TABLE orders ADD COLUMN moves_stock boolean NOT NULL DEFAULT true; -- what its template said when it was made
