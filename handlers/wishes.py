@@ -167,15 +167,22 @@ def _amount_line(title: str, amount: int | None) -> tuple[Line, ...]:
 def _lines(items: Sequence[Mapping[str, Any]]) -> tuple[Line, ...]:
     found = []
     for position, item in enumerate(items, 1):
+        if item.get("name") is None:
+            raise Refused(
+                "invalid", "A line needs a name, or the sku of a product.", field=f"items.{position - 1}.name",
+                remedy="Give one of them.",
+            )  # fmt: skip
         line = Line(
             key=str(item.get("key") or position),
             name=item["name"],
             sku=item.get("sku"),
             quantity=_quantity(item.get("quantity", 1), position),
-            unit_price=item.get("unit_price", 0),
+            unit_price=item.get("unit_price") or 0,
             tax_rate=item.get("tax_rate"),
             discount=item.get("discount", 0),
             delivery_method=item.get("delivery_method"),
+            service=item.get("service", False),
+            attributes=item.get("attributes"),
         )
         found.append(summary.price(line))
     return tuple(found)

@@ -45,6 +45,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     total: int = 0
     delivery_method: str | None = None
     service: bool = False
+    attributes: dict[str, str | int | bool | None] | None = None  # what the product of the catalogue was like then
 
 
 class Charge(msgspec.Struct, frozen=True, kw_only=True):

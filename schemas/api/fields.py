@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, StringConstraints, WithJsonSchema
 
@@ -101,3 +101,26 @@ Figure: TypeAlias = Annotated[
     str, PlainValidator(_not_negative), _number_schema("An integer, or a decimal string.", minimum=0)
 ]
 Cursor: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,200}$")]
+Slug: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Flag: TypeAlias = Literal["true", "false"]
+"""A yes or no in a query."""
+Attribute: TypeAlias = (
+    bool
+    | Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
+    | Annotated[str, StringConstraints(max_length=2_000, pattern=NO_NUL)]
+    | None
+)
+AttributeKey: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Attributes: TypeAlias = Annotated[
+    dict[AttributeKey, Annotated[Attribute, Integral]],
+    Field(
+        max_length=100,
+        description="By the key of a column: a text, a number (integer or decimal string), money in minor units, a day "
+        "`2026-11-21`, true or false. Null is as good as left out.",
+    ),
+]
+
+
+def left_out() -> Any:
+    """The default of a field that may be left out but is never null."""
+    return None

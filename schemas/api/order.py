@@ -9,16 +9,19 @@ from pydantic import ConfigDict, Field, model_validator
 
 from schemas.api.fields import (
     Amount,
+    Attribute,
     Currency,
     Figure,
     Id,
     Prose,
     Quantity,
     Short,
+    Slug,
     Text,
     Time,
     Url,
     Wire,
+    left_out,
 )
 from schemas.api.page import Page, PageQuery
 from schemas.order import ManagedBy, OrderSource, PaymentStatus, ShippingStatus, Status
@@ -43,11 +46,22 @@ class Address(Wire):
 class ItemWish(Wire):
     """A line as it is sold. Subtotal, tax and total follow from it."""
 
-    name: Text = Field(examples=["Coffee beans, 1 kg"])
+    name: Text | None = Field(
+        None, description="May be left out where `sku` is a product's: it is the product's then.", examples=["Coffee"]
+    )
     sku: Text | None = Field(None, examples=["COF-1"])
     quantity: Quantity = Field("1", validate_default=False, examples=[2, "0.5"])
-    unit_price: Amount = Field(0, description="Net price of one, in minor units.", examples=[4990])
-    tax_rate: Figure | None = Field(None, description="A percentage.", examples=["22", "8.875"])
+    unit_price: Amount | None = Field(
+        None,
+        description="Net price of one, in minor units. Left out, it is that of the price list, else of the product of "
+        "this `sku`; 0 where there is neither.",
+        examples=[4990],
+    )
+    tax_rate: Figure | None = Field(
+        None,
+        description="A percentage. Left out beside a name or price that the product gives, it is the product's.",
+        examples=["22", "8.875"],
+    )
     discount: Amount = Field(0, description="Off this line, in minor units.")
     delivery_method: Short | None = None
 
@@ -91,7 +105,9 @@ class OrderWish(Wire):
     tracking_url: Url | None = Field(None, examples=["https://carrier.example/track/1"])
     location_id: Id | None = None
     destination_location_id: Id | None = None
-    offer_id: Id | None = None
+    offer_id: Id | None = Field(
+        None, description="Without items and amount, a new order gets one line: the offer's price x `quantity`."
+    )
     owner_id: Id | None = None
     manager_id: Id | None = None
     notes: Prose | None = None
@@ -118,11 +134,14 @@ class OrderCreate(OrderWish):
     contact_id: Id = Field(description="The customer, who exists already.")
     external_id: Text | None = Field(None, description="Your own id of the order; makes the request idempotent.")
     template: Text | None = Field(None, description="Slug of an order template; `sale` unless given.")
-
-
-def _left_out() -> Any:
-    """The default of a field that may be left out but is never null."""
-    return None
+    price_list: Slug | None = Field(
+        None, description="Slug of a price list: it prices the items that have a `sku` and no `unit_price`."
+    )
+    quantity: Quantity | None = Field(
+        None,
+        validate_default=False,
+        description="How many of the offer, with `offer_id` and neither items nor an amount; 1 unless given.",
+    )
 
 
 class OrderPatch(OrderWish):
@@ -130,14 +149,14 @@ class OrderPatch(OrderWish):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"tracking_url": "https://carrier.example/track/1"}]})
 
-    contact_id: Id = Field(default_factory=_left_out)
-    currency: Currency = Field(default_factory=_left_out)
-    amount: Amount = Field(default_factory=_left_out, description="Only where the order has no items of its own.")
-    status: Literal["draft", "new", "processing", "completed"] = Field(default_factory=_left_out)
+    contact_id: Id = Field(default_factory=left_out)
+    currency: Currency = Field(default_factory=left_out)
+    amount: Amount = Field(default_factory=left_out, description="Only where the order has no items of its own.")
+    status: Literal["draft", "new", "processing", "completed"] = Field(default_factory=left_out)
     payment_status: PaymentStatus = Field(
-        default_factory=_left_out, description="A note; refused where it follows from payments."
+        default_factory=left_out, description="A note; refused where it follows from payments."
     )
-    ordered_at: Time = Field(default_factory=_left_out)
+    ordered_at: Time = Field(default_factory=left_out)
 
 
 class OrderQuery(PageQuery):
@@ -168,6 +187,9 @@ class Item(Wire):
     tax: int
     total: int
     delivery_method: str | None
+    attributes: dict[str, Attribute] | None = Field(
+        description="The product's attributes when the line was sold; null where no product was looked up."
+    )
 
 
 class OrderCharge(Wire):

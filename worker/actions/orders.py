@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 from pydantic import BaseModel
 
-from handlers import wishes
+from handlers import locks, wishes
 from handlers.derive import derive, hand_key, has_payment_facts
 from handlers.errors import Refused
 from handlers.merge import add, state
@@ -18,6 +18,7 @@ from handlers.reading import micros
 from schemas.fact import Dossier, Kind, Reading
 from schemas.order import OrderSource
 from schemas.stated import Hand
+from worker.actions import catalog
 from worker.apply import told
 from worker.apply.batch import take_over
 from worker.apply.rebuild import write
@@ -66,7 +67,7 @@ def _normalised(wish: Mapping[str, Any]) -> bytes:
 async def create(ctx: Context, actor: str, account_id: str, request: BaseModel) -> tuple[str, bool]:
     """Make an order: (id, whether it is new). The same external id with the same body gives the order made before.
 
-    Raises Differs (other body), Refused `contact_unknown` or `invalid`.
+    Raises Differs (other body), Refused `contact_unknown`, `invalid`, and what `catalog.to_make` refuses.
     """
     wish = _given(request)
     external_id = wish.get("external_id")
@@ -107,6 +108,7 @@ async def _make(
         await dossiers.lock_refs(connection, account_id, [external_id])
         mentioned = sorted({dossier for _, dossier in await dossiers.find_refs(connection, account_id, [external_id])})
     account = await accounts.get(connection, account_id)
+    wish = await catalog.to_make(connection, account_id, wish, account.currency)
     hand = wishes.created(wish, now=now, origin=ORIGIN, source=OrderSource.API, currency=account.currency)
     dossier = _stated(Dossier(), order_id, hand, now, actor)
     await orders.begin_deriving(connection)
@@ -142,7 +144,10 @@ async def patch(
         if wish.get("contact_id") is not None:
             await _check_contact(connection, account_id, wish["contact_id"])
         dossier = held[order_id]
-        hand = wishes.edited(derive(dossier, now), wish, derived=has_payment_facts(dossier))
+        order = derive(dossier, now)
+        locks.check(order, wish)
+        wish = await catalog.to_edit(connection, account_id, wish, order.currency)
+        hand = wishes.edited(order, wish, derived=has_payment_facts(dossier))
         await orders.begin_deriving(connection)
         dossier = _stated(dossier, order_id, hand, now, actor)
         await dossiers.save(connection, account_id, {order_id: dossier})

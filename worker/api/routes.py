@@ -4,14 +4,39 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from worker.api import connections, contacts, events, orders, quarantine, tokens
+from worker.api import (
+    connections,
+    contacts,
+    events,
+    locations,
+    offer_categories,
+    offers,
+    order_lines,
+    orders,
+    price_lists,
+    product_templates,
+    products,
+    quarantine,
+    sales_plans,
+    tokens,
+    units,
+)
 from worker.api.middleware import problems
 from worker.api.openapi import add_document
 from worker.api.operation import Operation
 
 OPERATIONS: list[Operation] = [
     *orders.OPERATIONS,
+    *order_lines.OPERATIONS,
     *contacts.OPERATIONS,
+    *sales_plans.OPERATIONS,
+    *offers.OPERATIONS,
+    *offer_categories.OPERATIONS,
+    *products.OPERATIONS,
+    *product_templates.OPERATIONS,
+    *price_lists.OPERATIONS,
+    *units.OPERATIONS,
+    *locations.OPERATIONS,
     *events.OPERATIONS,
     *connections.OPERATIONS,
     *quarantine.OPERATIONS,

@@ -201,6 +201,7 @@ async def merge(connection: Pooled, account_id: str, merged: Mapping[str, str]) 
     await connection.execute(_SQL["merge_timeline"], account_id, sources, targets)
     await connection.execute(_SQL["redirect_merges"], account_id, sources, targets)
     await connection.execute(_SQL["record_merges"], account_id, sources, targets)
+    await connection.execute(_SQL["merge_units"], account_id, sources, targets)
     await connection.execute(_SQL["delete_orders"], account_id, sources)
 
 

@@ -1,0 +1,79 @@
+"""An order's lines as tables, one for each product template (T6)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+from aiohttp import web
+
+from handlers import product_columns
+from schemas.api.order_lines import LineCell, LineGroup, LineTemplate, OrderLine, OrderLines
+from schemas.api.product_template import ProductColumn
+from schemas.catalog import Value
+from worker.api import order_views
+from worker.api.operation import Ask, Operations, answer, missing
+from worker.store import order_reads, product_templates, products
+from worker.store.records import Row
+from worker.store.snapshot import snapshot
+
+OPERATIONS = Operations("orders")
+_STEP = 25
+"""Lines that are computed before other requests have their turn."""
+
+
+@OPERATIONS.declare("GET", "/orders/{order_id}/lines", "List an order's lines as tables", answer=OrderLines)
+async def list_order_lines(ask: Ask, order_id: str) -> web.Response:
+    """One table for each product template, with the columns that the template shows for the order's type, and each
+    line's cells. Attributes are those of the moment of sale where the order was made with them, else the product's.
+    A cell that cannot be computed says why.
+    """
+    account_id = ask.actor.account_id
+    async with snapshot(ask.ctx.pool) as connection:
+        order_id = await order_reads.surviving(connection, account_id, order_id) or order_id
+        orders = await order_reads.read(connection, account_id, [order_id])
+        if not orders:
+            return missing("orders")
+        rows = orders[0]
+        skus = {row["sku"] for row in rows.items if row["sku"]}
+        templates = await products.templates_of_skus(connection, account_id, sorted(skus))
+    grouped: dict[str | None, list[Row]] = {}
+    for row in rows.items:
+        found = templates.get(row["sku"])
+        grouped.setdefault(found["id"] if found else None, []).append(row)
+    groups = [
+        await _group(lines, templates, rows.order["type"]) if key else _plain(lines) for key, lines in grouped.items()
+    ]
+    order = rows.order
+    return answer(OrderLines(order_id=order["id"], type=order["type"], currency=order["currency"], groups=groups))
+
+
+def _plain(lines: Sequence[Row]) -> LineGroup:
+    return LineGroup(
+        product_template=None,
+        columns=[],
+        lines=[OrderLine(item=order_views.item(row), cells={}) for row in lines],
+    )
+
+
+async def _group(lines: Sequence[Row], templates: dict[str, Row], order_type: str) -> LineGroup:
+    template = templates[lines[0]["sku"]]
+    columns = product_templates.columns(template["columns"])
+    asked = product_columns.shown(columns, order_type)
+    table = product_columns.Table(columns)
+    found = []
+    for number, row in enumerate(lines, 1):
+        sold = row["attributes"]
+        attributes: dict[str, Value] = templates[row["sku"]]["attributes"] if sold is None else sold
+        item = order_views.item(row)
+        cells = table.cells(asked, item.model_dump(), attributes)
+        shown = {key: LineCell(**msgspec.structs.asdict(cell)) for key, cell in cells.items()}
+        found.append(OrderLine(item=item, cells=shown))
+        if number % _STEP == 0:
+            await asyncio.sleep(0)
+    return LineGroup(
+        product_template=LineTemplate(id=template["id"], slug=template["slug"], name=template["name"]),
+        columns=[ProductColumn.model_validate(msgspec.to_builtins(column)) for column in asked],
+        lines=found,
+    )
