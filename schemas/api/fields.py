@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, StringConstraints, WithJsonSchema
 
 LARGEST = 2**53 - 1
+TEXT_LIMIT = 2_000
 NO_NUL = r"^[^\x00]*$"
 UUID = r"^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -59,6 +60,16 @@ def _decimal(value: Any) -> str:
     return plain(Decimal(text))
 
 
+def _attribute(value: Any) -> str | int | bool | None:
+    value = _whole(value)
+    if isinstance(value, str) and len(value) <= TEXT_LIMIT and "\0" not in value:
+        return value
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) <= LARGEST):
+        found: int | bool | None = value
+        return found
+    raise ValueError(f"is not a text of up to {TEXT_LIMIT} characters, an integer, true, false or null")
+
+
 def _positive(value: Any) -> str:
     text = _decimal(value)
     if Decimal(text) <= 0:
@@ -104,15 +115,23 @@ Cursor: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,
 Slug: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Flag: TypeAlias = Literal["true", "false"]
 """A yes or no in a query."""
-Attribute: TypeAlias = (
-    bool
-    | Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
-    | Annotated[str, StringConstraints(max_length=2_000, pattern=NO_NUL)]
-    | None
-)
+Attribute: TypeAlias = Annotated[
+    str | int | bool | None,
+    PlainValidator(_attribute),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "boolean"},
+                {"type": "integer", "minimum": -LARGEST, "maximum": LARGEST},
+                {"type": "string", "maxLength": TEXT_LIMIT, "pattern": NO_NUL},
+                {"type": "null"},
+            ]
+        }
+    ),
+]
 AttributeKey: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Attributes: TypeAlias = Annotated[
-    dict[AttributeKey, Annotated[Attribute, Integral]],
+    dict[AttributeKey, Attribute],
     Field(
         max_length=100,
         description="By the key of a column: a text, a number (integer or decimal string), money in minor units, a day "

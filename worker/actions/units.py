@@ -25,6 +25,8 @@ async def fit(connection: Pooled, account_id: str, asked: dict[str, Any], before
             )  # fmt: skip
     if "order_id" in asked and "order_item_id" not in asked and asked["order_id"] != before.get("order_id"):
         asked["order_item_id"] = None
+    if "attributes" in asked:
+        asked["attributes"] = {key: value for key, value in asked["attributes"].items() if value is not None}
     after = {**before, **asked}
     if after.get("order_item_id") is None or not {"order_id", "order_item_id"} & set(asked):
         return asked

@@ -19,8 +19,6 @@ from worker.store.records import Row
 from worker.store.snapshot import snapshot
 
 OPERATIONS = Operations("orders")
-_STEP = 25
-"""Lines that are computed before other requests have their turn."""
 
 
 @OPERATIONS.declare("GET", "/orders/{order_id}/lines", "List an order's lines as tables", answer=OrderLines)
@@ -63,15 +61,14 @@ async def _group(lines: Sequence[Row], templates: dict[str, Row], order_type: st
     asked = product_columns.shown(columns, order_type)
     table = product_columns.Table(columns)
     found = []
-    for number, row in enumerate(lines, 1):
+    for row in lines:
         sold = row["attributes"]
         attributes: dict[str, Value] = templates[row["sku"]]["attributes"] if sold is None else sold
         item = order_views.item(row)
         cells = table.cells(asked, item.model_dump(), attributes)
         shown = {key: LineCell(**msgspec.structs.asdict(cell)) for key, cell in cells.items()}
         found.append(OrderLine(item=item, cells=shown))
-        if number % _STEP == 0:
-            await asyncio.sleep(0)
+        await asyncio.sleep(0)  # other requests have their turn, however many lines and formulas there are
     return LineGroup(
         product_template=LineTemplate(id=template["id"], slug=template["slug"], name=template["name"]),
         columns=[ProductColumn.model_validate(msgspec.to_builtins(column)) for column in asked],

@@ -28,13 +28,11 @@ async def write_entries(connection: Pooled, account_id: str, price_list_id: str,
 
 async def to_sell(connection: Pooled, account_id: str, slug: str, skus: Sequence[str]) -> PriceList | None:
     """The price list of a slug with its prices for these skus; None where there is none."""
-    row = await connection.fetchrow(RECORDS.sql["of_slug"], account_id, slug)
-    if row is None:
+    rows = await connection.fetch(RECORDS.sql["to_sell"], account_id, slug, sorted(skus))
+    if not rows:
         return None
-    found = await connection.fetch(RECORDS.sql["entries_of_skus"], account_id, row["id"], sorted(skus))
-    return PriceList(
-        slug=row["slug"], currency=row["currency"], archived=row["archived"], entries=tuple(_entries(found))
-    )
+    prices = tuple(_entries(row for row in rows if row["sku"] is not None))
+    return PriceList(slug=slug, currency=rows[0]["currency"], archived=rows[0]["archived"], entries=prices)
 
 
 def _entries(rows: Iterable[Row]) -> list[Entry]:

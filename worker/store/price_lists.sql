@@ -18,16 +18,15 @@ UPDATE price_lists r SET
   FROM json_populate_record(NULL::price_lists, $3::text::json) g
  WHERE r.account_id = $1 AND r.id = $2
 
--- of_slug: the price list of a slug
-SELECT id, slug, currency, archived FROM price_lists WHERE account_id = $1 AND slug = $2
-
 -- entries: every price of a list
 SELECT sku, unit_price, from_quantity FROM price_list_entries
  WHERE account_id = $1 AND price_list_id = $2 ORDER BY sku, from_quantity
 
--- entries_of_skus: the prices of a list for these skus
-SELECT sku, unit_price, from_quantity FROM price_list_entries
- WHERE account_id = $1 AND price_list_id = $2 AND sku = ANY ($3)
+-- to_sell: the price list of a slug with its prices for these skus, as they are at one moment
+SELECT l.currency, l.archived, e.sku, e.unit_price, e.from_quantity
+  FROM price_lists l
+  LEFT JOIN price_list_entries e ON e.account_id = l.account_id AND e.price_list_id = l.id AND e.sku = ANY ($3)
+ WHERE l.account_id = $1 AND l.slug = $2
 
 -- forget_entries: every price of a list that is written anew
 DELETE FROM price_list_entries WHERE account_id = $1 AND price_list_id = $2
