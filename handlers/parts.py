@@ -17,17 +17,22 @@ Part = TypeVar("Part", Line, Charge)
 
 def line(item: Mapping[str, Any], key: str, field: str = "") -> Line:
     """A line as it was wished for, with its figures. `field`: where the wish stands in the request (`items.3.`)."""
+    if item.get("name") is None:
+        raise Refused(
+            "invalid", "A line needs a name, or the sku of a product.", field=f"{field}name", remedy="Give one of them."
+        )
     return summary.price(
         Line(
             key=key,
             name=item["name"],
             sku=item.get("sku"),
             quantity=_quantity(item.get("quantity", 1), f"{field}quantity"),
-            unit_price=item.get("unit_price", 0),
+            unit_price=item.get("unit_price") or 0,
             tax_rate=item.get("tax_rate"),
             discount=item.get("discount", 0),
             delivery_method=item.get("delivery_method"),
             service=item.get("service", False),
+            attributes=item.get("attributes"),
         )
     )
 

@@ -47,6 +47,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     delivery_method: str | None = None
     service: bool = False
     parent_line: str | None = None
+    attributes: dict[str, str | int | bool | None] | None = None  # what the product of the catalogue was like then
 
 
 class Charge(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, StringConstraints, WithJsonSchema
 
 LARGEST = 2**53 - 1
+TEXT_LIMIT = 2_000
 NO_NUL = r"^[^\x00]*$"
 UUID = r"^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
-SLUG = r"^[a-z0-9][a-z0-9-]{0,62}$"
+SLUG = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _BROKEN_PLUS = re.compile(r" (?=\d\d:\d\d$)")
 _DECIMAL = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
@@ -58,6 +59,16 @@ def _decimal(value: Any) -> str:
     if not _DECIMAL.fullmatch(text):
         raise ValueError("is neither an integer nor a decimal string (up to 12 digits, then up to 6 after a point)")
     return plain(Decimal(text))
+
+
+def _attribute(value: Any) -> str | int | bool | None:
+    value = _whole(value)
+    if isinstance(value, str) and len(value) <= TEXT_LIMIT and "\0" not in value:
+        return value
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) <= LARGEST):
+        found: int | bool | None = value
+        return found
+    raise ValueError(f"is not a text of up to {TEXT_LIMIT} characters, an integer, true, false or null")
 
 
 def _positive(value: Any) -> str:
@@ -123,3 +134,33 @@ Difference: TypeAlias = Annotated[
     ),
 ]
 Cursor: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,200}$")]
+Flag: TypeAlias = Literal["true", "false"]
+"""A yes or no in a query."""
+Attribute: TypeAlias = Annotated[
+    str | int | bool | None,
+    PlainValidator(_attribute),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "boolean"},
+                {"type": "integer", "minimum": -LARGEST, "maximum": LARGEST},
+                {"type": "string", "maxLength": TEXT_LIMIT, "pattern": NO_NUL},
+                {"type": "null"},
+            ]
+        }
+    ),
+]
+AttributeKey: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Attributes: TypeAlias = Annotated[
+    dict[AttributeKey, Attribute],
+    Field(
+        max_length=100,
+        description="By the key of a column: a text, a number (integer or decimal string), money in minor units, a day "
+        "`2026-11-21`, true or false. Null is as good as left out.",
+    ),
+]
+
+
+def left_out() -> Any:
+    """The default of a field that may be left out but is never null."""
+    return None

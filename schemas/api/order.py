@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from schemas.api.fields import (
     Amount,
+    Attribute,
     Currency,
     Figure,
     Id,
@@ -20,6 +21,7 @@ from schemas.api.fields import (
     Time,
     Url,
     Wire,
+    left_out,
 )
 from schemas.api.page import Page, PageQuery
 from schemas.order import ManagedBy, OrderSource, OrderType, PaymentStatus, ShippingStatus, Status
@@ -44,11 +46,22 @@ class Address(Wire):
 class ItemWish(Wire):
     """A line as it is sold. Subtotal, tax and total follow from it."""
 
-    name: Text = Field(examples=["Coffee beans, 1 kg"])
+    name: Text | None = Field(
+        None, description="May be left out where `sku` is a product's: it is the product's then.", examples=["Coffee"]
+    )
     sku: Text | None = Field(None, examples=["COF-1"])
     quantity: Quantity = Field("1", validate_default=False, examples=[2, "0.5"])
-    unit_price: Amount = Field(0, description="Net price of one, in minor units.", examples=[4990])
-    tax_rate: Figure | None = Field(None, description="A percentage.", examples=["22", "8.875"])
+    unit_price: Amount | None = Field(
+        None,
+        description="Net price of one, in minor units. Left out, it is that of the price list, else of the product of "
+        "this `sku`; 0 where there is neither.",
+        examples=[4990],
+    )
+    tax_rate: Figure | None = Field(
+        None,
+        description="A percentage. Left out beside a name or price that the product gives, it is the product's.",
+        examples=["22", "8.875"],
+    )
     discount: Amount = Field(0, description="Off this line, in minor units.")
     delivery_method: Short | None = None
     service: bool = Field(False, description="Whether it is a service: it is not shipped and moves no stock.")
@@ -94,7 +107,9 @@ class OrderWish(Wire):
     tracking_url: Url | None = Field(None, examples=["https://carrier.example/track/1"])
     location_id: Id | None = None
     destination_location_id: Id | None = None
-    offer_id: Id | None = None
+    offer_id: Id | None = Field(
+        None, description="Without items and amount, a new order gets one line: the offer's price x `quantity`."
+    )
     owner_id: Id | None = None
     manager_id: Id | None = None
     notes: Prose | None = None
@@ -123,24 +138,19 @@ class OrderCreate(OrderWish):
     template: Slug | None = Field(None, description="Slug of an order template; `sale` unless given.")
 
 
-def _left_out() -> Any:
-    """The default of a field that may be left out but is never null."""
-    return None
-
-
 class OrderPatch(OrderWish):
     """The fields to change. What is left out stays; null clears a field that may be empty."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"tracking_url": "https://carrier.example/track/1"}]})
 
-    contact_id: Id = Field(default_factory=_left_out)
-    currency: Currency = Field(default_factory=_left_out)
-    amount: Amount = Field(default_factory=_left_out, description="Only where the order has no items of its own.")
-    status: Literal["draft", "new", "processing", "completed"] = Field(default_factory=_left_out)
+    contact_id: Id = Field(default_factory=left_out)
+    currency: Currency = Field(default_factory=left_out)
+    amount: Amount = Field(default_factory=left_out, description="Only where the order has no items of its own.")
+    status: Literal["draft", "new", "processing", "completed"] = Field(default_factory=left_out)
     payment_status: PaymentStatus = Field(
-        default_factory=_left_out, description="A note; refused where it follows from payments."
+        default_factory=left_out, description="A note; refused where it follows from payments."
     )
-    ordered_at: Time = Field(default_factory=_left_out)
+    ordered_at: Time = Field(default_factory=left_out)
 
 
 class OrderQuery(PageQuery):
@@ -175,6 +185,9 @@ class Item(Wire):
     delivery_method: str | None
     service: bool
     parent_item_id: str | None = Field(description="The line of the parent order that this one carries.")
+    attributes: dict[str, Attribute] | None = Field(
+        description="The product's attributes when the line was sold; null where no product was looked up."
+    )
 
 
 class OrderCharge(Wire):

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from schemas.api.fields import Amount, Figure, Id, Prose, Quantity, Short, Slug, Text, Time, Wire
+from schemas.api.fields import Amount, Figure, Id, Prose, Quantity, Short, Slug, Text, Time, Wire, left_out
 from schemas.api.order import Address, ChargeKind, OrderBody
 from schemas.order import Status
-
-
-def _left_out() -> Any:
-    """The default of a field that may be left out but is never null."""
-    return None
 
 
 class ItemPatch(Wire):
@@ -21,14 +16,14 @@ class ItemPatch(Wire):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"quantity": 3}]})
 
-    name: Text = Field(default_factory=_left_out)
+    name: Text = Field(default_factory=left_out)
     sku: Text | None = None
-    quantity: Quantity = Field(default_factory=_left_out)
-    unit_price: Amount = Field(default_factory=_left_out)
+    quantity: Quantity = Field(default_factory=left_out)
+    unit_price: Amount = Field(default_factory=left_out)
     tax_rate: Figure | None = None
-    discount: Amount = Field(default_factory=_left_out)
+    discount: Amount = Field(default_factory=left_out)
     delivery_method: Short | None = None
-    service: bool = Field(default_factory=_left_out)
+    service: bool = Field(default_factory=left_out)
 
 
 class ItemOrder(Wire):
@@ -44,11 +39,11 @@ class ChargePatch(Wire):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"value": "12.5"}]})
 
-    kind: ChargeKind = Field(default_factory=_left_out)
-    mode: Literal["fixed", "percent"] = Field(default_factory=_left_out)
+    kind: ChargeKind = Field(default_factory=left_out)
+    mode: Literal["fixed", "percent"] = Field(default_factory=left_out)
     of: Literal["subtotal", "running"] | None = None
-    value: Figure = Field(default_factory=_left_out)
-    sign: Literal[1, -1] = Field(default_factory=_left_out)
+    value: Figure = Field(default_factory=left_out)
+    sign: Literal[1, -1] = Field(default_factory=left_out)
     label: Short | None = None
 
 

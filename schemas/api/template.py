@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import ConfigDict, Field
 
-from schemas.api.fields import Slug, Text, Wire
+from schemas.api.fields import Slug, Text, Wire, left_out
 from schemas.order import OrderType, Status
 
 Children = dict[OrderType, list[Status]]
@@ -14,11 +12,6 @@ _PLACEHOLDERS = (
     "Placeholders in braces: {type}, {template}, {external_id}, {contact}, {date}, {year}, {month}, {currency}, "
     "{parent_title}, {parent_number}, {sequence}. What is not known of an order leaves nothing."
 )
-
-
-def _left_out() -> Any:
-    """The default of a field that may be left out but is never null."""
-    return None
 
 
 class TemplateCreate(Wire):
@@ -57,12 +50,12 @@ class TemplateCreate(Wire):
 class TemplatePatch(Wire):
     model_config = ConfigDict(json_schema_extra={"examples": [{"title": "Wholesale {contact} {date}"}]})
 
-    name: Text = Field(default_factory=_left_out)
-    title: Text = Field(default_factory=_left_out, description=_PLACEHOLDERS)
-    slug_pattern: Text = Field(default_factory=_left_out)
-    children: Children = Field(default_factory=_left_out)
+    name: Text = Field(default_factory=left_out)
+    title: Text = Field(default_factory=left_out, description=_PLACEHOLDERS)
+    slug_pattern: Text = Field(default_factory=left_out)
+    children: Children = Field(default_factory=left_out)
     price_list: Slug | None = None
-    moves_stock: bool = Field(default_factory=_left_out)
+    moves_stock: bool = Field(default_factory=left_out)
 
 
 class TemplateBody(Wire):

@@ -89,11 +89,12 @@ async def test_quantities_are_integers_or_decimal_strings(api: Api) -> None:
 
 
 async def test_all_that_may_be_given_is_kept(api: Api) -> None:
+    offer = await api.post("/offers", {"name": "Beans", "unit_price": 1000, "currency": "JPY"})
     given: dict[str, Any] = {
         "title": "Beans", "currency": "JPY", "external_id": "x-1", "due_at": "2030-01-01T00:00:00Z",
         "ordered_at": "2026-01-02T03:04:05.678901+02:00", "shipping_status": "shipped", "notes": "ring twice",
         "tracking_url": "https://carrier.example/1", "billing_address": {"name": "Ana", "line2": ""},
-        "owner_id": new_id(), "manager_id": new_id(), "deal_id": new_id(), "offer_id": new_id(), "location_id": new_id(),
+        "owner_id": new_id(), "manager_id": new_id(), "deal_id": new_id(), "offer_id": offer["id"], "location_id": new_id(),
         "destination_location_id": new_id(), "status": "draft",
     }  # fmt: skip
     charges = [

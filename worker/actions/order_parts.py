@@ -9,9 +9,11 @@ from handlers import parts, wishes
 from handlers.errors import Refused
 from schemas.order import Order
 from schemas.stated import Charge, Hand, Line
-from worker.actions.orders import Editing, edit
+from worker.actions import catalog
+from worker.actions.orders import Editing, LookUp, edit
 from worker.context import Context
 from worker.ids import new_id
+from worker.store.db import Pooled
 from worker.store.orders import part_ids
 
 Noun = Literal["items", "charges"]
@@ -24,9 +26,16 @@ async def add(
     ctx: Context, actor: str, account_id: str, order_id: str, noun: Noun, wish: Mapping[str, Any], if_match: int | None
 ) -> None:
     """One more line or charge, the last."""
-    key = new_id()[-12:]
-    made = parts.line(wish, key) if noun == "items" else parts.charge(wish, key)
-    await _change(ctx, actor, account_id, order_id, noun, lambda held, _: (*held, made), if_match)
+    key, wish = new_id()[-12:], dict(wish)
+
+    async def look_up(connection: Pooled, order: Order) -> None:
+        filled = await catalog.to_edit(connection, account_id, {"items": [wish]}, order.currency)
+        wish.update(filled["items"][0])
+
+    def added(held: tuple[Any, ...], _key_of: Callable[[str], str]) -> tuple[Any, ...]:
+        return (*held, parts.line(wish, key) if noun == "items" else parts.charge(wish, key))
+
+    await _change(ctx, actor, account_id, order_id, noun, added, if_match, look_up=look_up if noun == "items" else None)
 
 
 async def change(
@@ -64,8 +73,9 @@ async def reorder(
 
 
 async def _change(
-    ctx: Context, actor: str, account_id: str, order_id: str, noun: Noun, change: Change, if_match: int | None
-) -> None:
+    ctx: Context, actor: str, account_id: str, order_id: str, noun: Noun, change: Change, if_match: int | None,
+    *, look_up: LookUp | None = None,
+) -> None:  # fmt: skip
     def asked(found: Editing) -> Hand:
         order = found.order
         held: tuple[Line, ...] | tuple[Charge, ...] = order.lines if noun == "items" else order.charges
@@ -74,7 +84,7 @@ async def _change(
         stated = wishes.repriced(order, lines, charges, found.family.carried, noun)
         return Hand(**stated)
 
-    await edit(ctx, actor, account_id, order_id, asked, if_match)
+    await edit(ctx, actor, account_id, order_id, asked, if_match, look_up=look_up)
 
 
 def _keys(order_id: str, order: Order, noun: Noun) -> Callable[[str], str]:

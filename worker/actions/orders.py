@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 from pydantic import BaseModel
 
-from handlers import wishes
+from handlers import locks, wishes
 from handlers.derive import derive, hand_key, has_payment_facts
 from handlers.errors import Refused
 from handlers.merge import add, state
@@ -18,7 +18,7 @@ from handlers.reading import micros
 from schemas.fact import Dossier, Kind, Reading
 from schemas.order import Order, OrderSource, OrderType, Status
 from schemas.stated import Hand
-from worker.actions import naming
+from worker.actions import catalog, naming
 from worker.apply import parents, told
 from worker.apply.batch import take_over
 from worker.apply.rebuild import write
@@ -72,7 +72,7 @@ def _normalised(wish: Mapping[str, Any]) -> bytes:
 async def create(ctx: Context, actor: str, account_id: str, request: BaseModel) -> tuple[str, bool]:
     """Make an order: (id, whether it is new). The same external id with the same body gives the order made before.
 
-    Raises Differs (other body), Refused `contact_unknown` or `invalid`.
+    Raises Differs (other body), Refused `contact_unknown`, `invalid`, and what `catalog.to_make` refuses.
     """
     wish = given(request)
     external_id = wish.get("external_id")
@@ -117,6 +117,9 @@ async def _make(
     if external_id:
         await dossiers.lock_refs(connection, account_id, [external_id])
         mentioned = sorted({dossier for _, dossier in await dossiers.find_refs(connection, account_id, [external_id])})
+    if template.price_list and not wish.get("price_list"):
+        wish = {**wish, "price_list": template.price_list}
+    wish = await catalog.to_make(connection, account_id, wish, account.currency)
     hand = wishes.created(
         wish, now=now, origin=ORIGIN, source=OrderSource.API, currency=account.currency, template=template, names=names
     )
@@ -148,6 +151,10 @@ Edit = Callable[[Editing], Hand | Reading]
 """What an edit states: fields of the order, or facts of their own (a payment). Raises Refused or Locked."""
 
 
+LookUp = Callable[[Pooled, Order], Awaitable[None]]
+"""What an edit has to look up before it can be stated, with the order as it is."""
+
+
 async def patch(
     ctx: Context, actor: str, account_id: str, order_id: str, changes: Mapping[str, Any], if_match: int | None
 ) -> None:
@@ -160,12 +167,16 @@ async def patch(
     if wish.get("items"):
         wish["items"] = _keyed(wish["items"])
 
+    async def look_up(connection: Pooled, order: Order) -> None:
+        locks.check(order, wish)
+        wish.update(await catalog.to_edit(connection, account_id, wish, order.currency))
+
     def asked(found: Editing) -> Hand:
         return wishes.edited(
             found.order, wish, derived=found.derived, children_=found.family.children, carried=found.family.carried
         )
 
-    await edit(ctx, actor, account_id, order_id, asked, if_match, contact_id=wish.get("contact_id"))
+    await edit(ctx, actor, account_id, order_id, asked, if_match, look_up=look_up, contact_id=wish.get("contact_id"))
 
 
 async def edit(
@@ -176,6 +187,7 @@ async def edit(
     asked: Edit,
     if_match: int | None = None,
     *,
+    look_up: LookUp | None = None,
     contact_id: str | None = None,
 ) -> None:
     """Let an order be changed by a statement, under the locks that its rules need: its own dossier and its parent's.
@@ -199,7 +211,10 @@ async def edit(
             await check_contact(connection, account_id, contact_id)
         dossier = held[order_id]
         family = await children.family(connection, account_id, order_id)
-        stated = asked(Editing(derive(dossier, now), has_payment_facts(dossier), family, now))
+        found = Editing(derive(dossier, now), has_payment_facts(dossier), family, now)
+        if look_up is not None:
+            await look_up(connection, found.order)
+        stated = asked(found)
         if isinstance(stated, Hand):
             if parent_id and stated.status == Status.VOID:
                 await children.free(connection, account_id, order_id)

@@ -14,12 +14,14 @@ STATUSES = {
     "invalid": 422,
     "contact_unknown": 422,
     "template_unknown": 422,
+    "currency_mismatch": 422,
+    "offer_archived": 422,
     "not_found": 404,
     "version": 412,
     "permission_missing": 403,
     "not_owner": 403,
 }
-"""By code; any other refusal is a conflict with what is there."""
+"""By code. One that ends in `_unknown` names what is not there (422); any other is a conflict with what is."""
 _FIELD_LIMIT, _ERRORS_LIMIT = 200, 100
 
 
@@ -53,7 +55,7 @@ def _refused(error: Refused) -> web.Response:
     fields = getattr(error, "fields", ()) or ((error.field,) if error.field else ())
     more = {name: value for name in ("order_id", "contact_id") if (value := getattr(error, name, None))}
     return problem(
-        STATUSES.get(error.code, 409),
+        STATUSES.get(error.code, 422 if error.code.endswith("_unknown") else 409),
         f"{error.message} {error.remedy}".strip(),
         code=error.code,
         errors=[{"field": field, "message": error.message} for field in fields],

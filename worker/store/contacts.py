@@ -59,11 +59,11 @@ async def add_keys(connection: Pooled, account_id: str, keys: Mapping[str, str])
 
 
 async def merge(connection: Pooled, account_id: str, merged: Mapping[str, str]) -> None:
-    """`merged` (source -> target): keys and orders go to the target, the source rows go."""
+    """`merged` (source -> target): all that is theirs goes to the target, the source rows go."""
     sources = sorted(merged)
     targets = [merged[source] for source in sources]
-    await connection.execute(_SQL["merge_keys"], account_id, sources, targets)
-    await connection.execute(_SQL["merge_orders"], account_id, sources, targets)
+    for name in ("merge_keys", "merge_orders", "merge_units", "merge_sales_plans"):
+        await connection.execute(_SQL[name], account_id, sources, targets)
     await connection.execute(_SQL["delete_contacts"], account_id, sources)
 
 

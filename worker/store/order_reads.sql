@@ -9,7 +9,7 @@ SELECT id, number, title, slug, type, template, status, payment_status, shipping
 
 -- read_items: the lines of orders
 SELECT order_id, id, position, sku, name, quantity, unit_price, tax_rate, discount, subtotal, tax, total, delivery_method,
-       service, parent_line
+       service, parent_line, attributes
   FROM order_items WHERE account_id = $1 AND order_id = ANY ($2) ORDER BY order_id, position
 
 -- read_charges: the charges of orders

@@ -225,6 +225,7 @@ async def merge(connection: Pooled, account_id: str, merged: Mapping[str, str]) 
     await connection.execute(_SQL["merge_timeline"], account_id, sources, targets)
     await connection.execute(_SQL["redirect_merges"], account_id, sources, targets)
     await connection.execute(_SQL["record_merges"], account_id, sources, targets)
+    await connection.execute(_SQL["merge_units"], account_id, sources, targets)
     await children.merge(connection, account_id, merged)
     rows = await connection.fetch(_SQL["delete_orders"], account_id, sources)
     return [id_ for row in rows for id_ in row if id_ is not None]

@@ -50,9 +50,9 @@ DELETE FROM order_items WHERE account_id = $1 AND order_id = ANY ($2)
 
 -- insert_items: lines, all of each order's
 INSERT INTO order_items (account_id, order_id, id, position, key, sku, name, quantity, unit_price, tax_rate, discount,
-                         subtotal, tax, total, delivery_method, service, parent_line)
+                         subtotal, tax, total, delivery_method, service, parent_line, attributes)
 SELECT $1, order_id, id, position, key, sku, name, quantity, unit_price, tax_rate, discount, subtotal, tax, total,
-       delivery_method, service, parent_line
+       delivery_method, service, parent_line, attributes
   FROM json_populate_recordset(NULL::order_items, $2::text::json) ORDER BY order_id, position
 
 -- delete_charges: the charges of orders whose charges changed
@@ -102,6 +102,11 @@ SELECT o.account_id, o.id, o.number, g.target
 UPDATE order_merges m SET into_order_id = g.target
   FROM unnest($2::uuid[], $3::uuid[]) AS g (source, target)
  WHERE m.account_id = $1 AND m.into_order_id = g.source
+
+-- merge_units: units that went out with orders that turned out to be another; the lines there have other ids
+UPDATE units u SET order_id = g.target, order_item_id = NULL
+  FROM unnest($2::uuid[], $3::uuid[]) AS g (source, target)
+ WHERE u.account_id = $1 AND u.order_id = g.source
 
 -- delete_orders: orders that turned out to be another; each that may have moved stock, with its parent
 WITH gone AS (

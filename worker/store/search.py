@@ -58,6 +58,22 @@ _STATES = {
     state: _STATE.format(state)
     for state in ("received", "applied", "ignored", "waiting", "retrying", "dead")
 }
+_TEMPLATE = """r.product_template_id = (
+    SELECT t.id FROM product_templates t WHERE t.account_id = r.account_id AND t.slug = {})"""
+_NAMED = r"to_tsvector('simple', regexp_replace(r.name, '\W+', ' ', 'g')) @@ {}::tsquery"
+_RECORDS = {
+    # By table: the filters of its list.
+    "locations": {},
+    "product_templates": {},
+    "price_lists": {},
+    "offer_categories": {},
+    "products": {"sku": "r.sku = {}", "kind": "r.kind = {}", "product_template": _TEMPLATE},
+    "units": {
+        name: f"r.{name} = {{}}" for name in ("product_id", "serial_number", "contact_id", "location_id", "order_id")
+    },
+    "offers": {"category_id": "r.category_id = {}", "currency": "r.currency = {}", "recurring": "r.recurring = {}"},
+    "sales_plans": {"contact_id": "r.contact_id = {}"},
+}
 _OF_DOSSIER = "e.id IN (SELECT s.event_id FROM event_states s WHERE s.account_id = e.account_id AND s.dossier_id = {})"
 _EMAIL = """c.id IN (
     SELECT k.contact_id FROM contact_keys k WHERE k.account_id = c.account_id AND k.key = 'email:' || {}::text)"""
@@ -192,6 +208,30 @@ async def levels(
         *query.arguments,
     )
     return [(row["sku"], row["location_id"]) for row in rows]
+
+
+async def records(
+    connection: Pooled,
+    table: str,
+    account_id: str,
+    given: Mapping[str, Any],
+    before: tuple[datetime, str] | None,
+    limit: int,
+) -> Found:
+    """Records of a table of the catalogue. `q` begins a product's sku or words of the name, or is an offer's number."""
+    query = _Query(account_id)
+    query.add_filters({**_RECORDS[table], "archived": "r.archived = {}"}, given)
+    if text := given.get("q"):
+        parts: list[tuple[str, Sequence[Any]]] = []
+        if table == "products":
+            parts.append(("lower(r.sku) LIKE {}", [_prefix(text.strip().lower())]))
+        if words := _words(text):
+            parts.append((_NAMED, [words]))
+        number = text.strip().removeprefix("#")
+        if table == "offers" and number.isascii() and number.isdigit() and int(number) <= _LARGEST:
+            parts.append(("r.number = {}", [int(number)]))
+        query.add_any(parts)
+    return await query.run(connection, table, "r", "created_at", before, limit)
 
 
 def _prefix(text: str) -> str:

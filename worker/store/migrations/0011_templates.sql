@@ -2,7 +2,7 @@
 CREATE TABLE order_templates (
     account_id uuid NOT NULL REFERENCES accounts,
     id uuid NOT NULL,
-    slug text NOT NULL CHECK (slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
+    slug text NOT NULL CHECK (slug ~ '^[a-z0-9][a-z0-9_-]{0,62}$'),
     name text NOT NULL,
     type text NOT NULL CHECK (type IN
         ('sale', 'purchase', 'transfer', 'invoice', 'shipping', 'return', 'cart', 'quote', 'opportunity')),

@@ -1,0 +1,7 @@
+"""Locations: where goods lie."""
+
+from __future__ import annotations
+
+from worker.store.records import Records
+
+RECORDS = Records("locations")
