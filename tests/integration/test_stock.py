@@ -15,11 +15,12 @@ import pytest
 from prometheus_client import REGISTRY
 
 from tests.integration.test_apply import checkout, invoice
-from tests.stock import adopt, change, levels, lines, make
+from tests.stock import NOW_MICROS, adopt, change, levels, lines, make
 from tests.world import World, payload
 from worker.ids import new_id
-from worker.store import search
+from worker.store import orders, search
 from worker.store.checks import broken
+from worker.store.db import transaction
 
 HERE, THERE = new_id(), new_id()
 STATEMENTS = "db_client_operation_duration_seconds"
@@ -193,6 +194,21 @@ async def test_T4_two_orders_that_turn_out_to_be_one_hold_stock_once(shop: World
     [gone] = set(found.values()) - {left["id"]}
     rows = await shop.rows("SELECT sum(quantity) AS sum FROM stock_movements WHERE order_id = $1", gone)
     assert rows == [{"sum": 0}]
+    assert await broken(shop.ctx.pool) == {}
+
+
+async def test_T4_a_transfer_that_turns_out_to_be_another_order_gives_its_parent_the_lines_back(shop: World) -> None:
+    sale = await make(shop, "sale", "completed", ("A", 3), location_id=HERE)
+    child = await make(shop, "transfer", "processing", ("A", 3), location_id=HERE, destination_location_id=THERE)
+    await adopt(shop, sale, child, "transfer", ["1"])
+    other = await make(shop, "transfer", "new")
+    async with transaction(shop.ctx.pool) as connection:
+        await orders.begin_deriving(connection)
+        held = (await orders.load(connection, shop.account_id, [other]))[other]
+        same = orders.Change(id=other, before=held, after=held.order, contact_id=held.contact_id, actor="event")
+        gone = await orders.merge(connection, shop.account_id, {child: other})
+        await orders.save(connection, shop.account_id, [same], now=NOW_MICROS, gone=gone)
+    assert await levels(shop) == {(HERE, "A", "on_hand"): -3}
     assert await broken(shop.ctx.pool) == {}
 
 

@@ -54,7 +54,8 @@ async def save(
     connection: Pooled, account_id: str, changes: Sequence[Change], *, now: int, gone: Iterable[str] = ()
 ) -> None:
     """Write orders that differ from what is stored, with their rows and timeline, and move the stock that follows from
-    them as of `now` (microseconds). `gone`: what `merge` gave. The dossiers are locked; all changes are one actor's."""
+    them as of `now` (microseconds). `gone`: what `merge` gave, with its targets among the changes. The
+    dossiers are locked; all changes are one actor's."""
     changed = sorted((change for change in changes if _differs(change)), key=lambda change: change.id)
     moving = [c.id for c in changed if stock.concerned(c.before.order if c.before else None, c.after)]
     if moving:  # these write parents' stock too, so parents are locked in one go with all that is written
