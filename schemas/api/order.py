@@ -136,6 +136,16 @@ class OrderCreate(OrderWish):
     contact_id: Id | None = Field(None, description="The customer, who exists already. Only a transfer needs none.")
     external_id: Text | None = Field(None, description="Your own id of the order; makes the request idempotent.")
     template: Slug | None = Field(None, description="Slug of an order template; `sale` unless given.")
+    price_list: Slug | None = Field(
+        None,
+        description="Slug of a price list: it prices the items that have a `sku` and no `unit_price`. The template's "
+        "unless given.",
+    )
+    quantity: Quantity | None = Field(
+        None,
+        validate_default=False,
+        description="How many of the offer, with `offer_id` and neither items nor an amount; 1 unless given.",
+    )
 
 
 class OrderPatch(OrderWish):
