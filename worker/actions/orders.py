@@ -10,20 +10,22 @@ import asyncpg
 import msgspec
 from pydantic import BaseModel
 
-from handlers import wishes
+from handlers import access, wishes
 from handlers.derive import derive, hand_key, has_payment_facts
 from handlers.errors import Refused
 from handlers.merge import add, state
 from handlers.reading import micros
+from schemas.account import Actor, Reach, Role
 from schemas.fact import Dossier, Kind, Reading
 from schemas.order import OrderSource
 from schemas.stated import Hand
+from worker.actions import references
 from worker.apply import told
 from worker.apply.batch import take_over
 from worker.apply.rebuild import write
 from worker.context import Context
 from worker.ids import new_id
-from worker.store import accounts, contacts, dossiers, orders
+from worker.store import accounts, dossiers, order_reads, orders
 from worker.store.db import Pooled, transaction
 
 ORIGIN = "api"
@@ -63,20 +65,25 @@ def _normalised(wish: Mapping[str, Any]) -> bytes:
     return msgspec.json.encode({name: value for name, value in wish.items() if value is not None}, order="sorted")
 
 
-async def create(ctx: Context, actor: str, account_id: str, request: BaseModel) -> tuple[str, bool]:
+async def create(ctx: Context, actor: Actor, request: BaseModel) -> tuple[str, bool]:
     """Make an order: (id, whether it is new). The same external id with the same body gives the order made before.
 
-    Raises Differs (other body), Refused `contact_unknown` or `invalid`.
+    Raises Differs (other body), Refused `contact_unknown`, `deal_unknown`, `owner_unknown`, `not_owner`,
+    `external_id_taken` (by an order that the actor does not see) or `invalid`.
     """
-    wish = _given(request)
+    wish, account_id, within = _given(request), actor.account_id, access.reach(actor)
+    if actor.role is Role.MANAGER:
+        wish["owner_id"] = access.owner_of_new(actor, wish.get("owner_id"), "orders")
     external_id = wish.get("external_id")
     normalised = _normalised(wish)
     for last in (False, False, True):
         try:
             async with transaction(ctx.pool) as connection:
                 if external_id and (found := await orders.find_external(connection, account_id, ORIGIN, external_id)):
+                    await _check_seen(connection, within, found[0])
                     return _same(found, normalised), False
-                order_id, woken = await _make(ctx, connection, actor, account_id, wish, normalised)
+                await _check_references(connection, within, wish)
+                order_id, woken = await _make(ctx, connection, actor.label, account_id, wish, normalised)
             told.woken(account_id, woken, ctx.clock())
             return order_id, True
         except asyncpg.UniqueViolationError:  # somebody made it at this very moment: look again
@@ -99,7 +106,6 @@ async def _make(
 ) -> tuple[str, Sequence[asyncpg.Record]]:
     """The new order's id, and the events that it woke."""
     now = micros_now(ctx)
-    await _check_contact(connection, account_id, wish.get("contact_id"))
     external_id = wish.get("external_id")
     order_id = new_id()
     mentioned: list[str] = []
@@ -118,35 +124,36 @@ async def _make(
     return order_id, woken
 
 
-async def patch(
-    ctx: Context, actor: str, account_id: str, order_id: str, changes: Mapping[str, Any], if_match: int | None
-) -> None:
+async def patch(ctx: Context, actor: Actor, order_id: str, changes: Mapping[str, Any], if_match: int | None) -> None:
     """Change the given fields of an order.
 
     Raises Locked (Stripe manages a field) and Refused (`not_found`, `version`, `derived`, `stage`, `contact_unknown`,
-    `invalid`).
+    `deal_unknown`, `owner_unknown`, `not_owner`, `invalid`).
     """
-    now = micros_now(ctx)
+    now, account_id, within = micros_now(ctx), actor.account_id, access.reach(actor)
     wish = {name: _plain(value) for name, value in changes.items()}
     async with transaction(ctx.pool) as connection:
         held = await dossiers.lock(connection, account_id, [order_id])
-        version = await orders.version(connection, account_id, order_id)
-        if version is None or order_id not in held:
+        found = await order_reads.owner(connection, within, order_id)
+        if found is None or order_id not in held:
             raise Refused("not_found", f"There is no order {order_id}.", remedy="Look it up by its external id.")
+        owner_id, version = found
+        access.check_write(actor, owner_id, "orders")
         if if_match is not None and if_match != version:
             raise Refused(
                 "version",
                 f"The order is at version {version} now, not {if_match}.",
                 remedy="Get it again and repeat the change.",
             )
-        if wish.get("contact_id") is not None:
-            await _check_contact(connection, account_id, wish["contact_id"])
+        await references.check(connection, within, wish)
         dossier = held[order_id]
         hand = wishes.edited(derive(dossier, now), wish, derived=has_payment_facts(dossier))
         await orders.begin_deriving(connection)
-        dossier = _stated(dossier, order_id, hand, now, actor)
+        dossier = _stated(dossier, order_id, hand, now, actor.label)
         await dossiers.save(connection, account_id, {order_id: dossier})
-        await write(connection, account_id, {order_id: dossier}, now, actor)
+        await write(connection, account_id, {order_id: dossier}, now, actor.label)
+        if await order_reads.owner(connection, within, order_id) is None:
+            access.check_kept(within, (), next(name for name in ("contact_id", "deal_id") if name in wish))
 
 
 def micros_now(ctx: Context) -> int:
@@ -161,9 +168,18 @@ def _stated(dossier: Dossier, order_id: str, hand: Hand, now: int, actor: str) -
     return add(dossier, Reading((state(key, Kind.HAND, hand, at=max(now, latest + 1), event=actor),)))
 
 
-async def _check_contact(connection: Pooled, account_id: str, contact_id: str | None) -> None:
-    if contact_id is None or not await contacts.exists(connection, account_id, contact_id):
+async def _check_references(connection: Pooled, within: Reach, wish: Mapping[str, Any]) -> None:
+    if wish.get("contact_id") is None:
+        raise references.contact_unknown(None)
+    await references.check(connection, within, wish)
+
+
+async def _check_seen(connection: Pooled, within: Reach, order_id: str) -> None:
+    """The order that was made under this external id is not told of to who does not see it."""
+    if await order_reads.owner(connection, within, order_id) is None:
         raise Refused(
-            "contact_unknown", f"There is no contact {contact_id} in this account.", field="contact_id",
-            remedy="Make the contact first with POST /api/v1/contacts.",
-        )  # fmt: skip
+            "external_id_taken",
+            "An order of somebody else was made under this external id.",
+            field="external_id",
+            remedy="Use another external id, or ask a manager or an administrator.",
+        )

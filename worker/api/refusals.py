@@ -13,10 +13,13 @@ RETRY_AFTER_S = 2
 STATUSES = {
     "invalid": 422,
     "contact_unknown": 422,
+    "deal_unknown": 422,
+    "owner_unknown": 422,
     "not_found": 404,
     "version": 412,
     "permission_missing": 403,
     "not_owner": 403,
+    "registry_off": 403,
 }
 """By code; any other refusal is a conflict with what is there."""
 _FIELD_LIMIT, _ERRORS_LIMIT = 200, 100
@@ -50,7 +53,7 @@ def refusal(error: Exception) -> web.Response | None:
 
 def _refused(error: Refused) -> web.Response:
     fields = getattr(error, "fields", ()) or ((error.field,) if error.field else ())
-    more = {name: value for name in ("order_id", "contact_id") if (value := getattr(error, name, None))}
+    more = {name: value for name in ("order_id", "contact_id", "permission") if (value := getattr(error, name, None))}
     return problem(
         STATUSES.get(error.code, 409),
         f"{error.message} {error.remedy}".strip(),

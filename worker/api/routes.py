@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from worker.api import connections, contacts, events, orders, quarantine, tokens
+from worker.api import accounts, connections, contacts, deals, events, orders, quarantine, tokens
 from worker.api.middleware import problems
 from worker.api.openapi import add_document
 from worker.api.operation import Operation
@@ -12,10 +12,12 @@ from worker.api.operation import Operation
 OPERATIONS: list[Operation] = [
     *orders.OPERATIONS,
     *contacts.OPERATIONS,
+    *deals.OPERATIONS,
     *events.OPERATIONS,
     *connections.OPERATIONS,
     *quarantine.OPERATIONS,
     *tokens.OPERATIONS,
+    *accounts.OPERATIONS,
 ]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from handlers import access
 from worker.context import CONTEXT
 from worker.errors import Transient, classify
 from worker.screens.looks import FIRST, RANGES, Looks, Range
@@ -53,7 +54,7 @@ def chosen(request: web.Request) -> Range:
 
 async def look_of(request: web.Request, session: Session, choice: Range) -> dict[str, Any]:
     """What the sections show to this person now."""
-    look = await request.app[LOOKS].look(session.actor.account_id, choice)
+    look = await request.app[LOOKS].look(access.reach(session.actor), choice)
     return view(
         look,
         choice,

@@ -17,7 +17,7 @@ _SQL = statements("contacts")
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):
-    """`stated_at`: per field, when the value was stated (microseconds since 1970)."""
+    """`stated_at`: per field, when it was stated (microseconds since 1970). `owner_id`: the token whose it is."""
 
     id: str
     email: str | None = None
@@ -25,6 +25,7 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     phone: str | None = None
     anonymous: bool = False
     stated_at: dict[str, int] = {}
+    owner_id: str | None = None
 
 
 async def find_keys(connection: Pooled, account_id: str, keys: Iterable[str]) -> dict[str, str]:
@@ -48,6 +49,7 @@ async def save(connection: Pooled, account_id: str, contacts: Sequence[Contact])
         [row.phone for row in rows],
         [row.anonymous for row in rows],
         [row.stated_at for row in rows],
+        [row.owner_id for row in rows],
     )
 
 
@@ -59,10 +61,11 @@ async def add_keys(connection: Pooled, account_id: str, keys: Mapping[str, str])
 
 
 async def merge(connection: Pooled, account_id: str, merged: Mapping[str, str]) -> None:
-    """`merged` (source -> target): keys and orders go to the target, the source rows go."""
+    """`merged` (source -> target): keys, deals and orders go to the target, the source rows go."""
     sources = sorted(merged)
     targets = [merged[source] for source in sources]
     await connection.execute(_SQL["merge_keys"], account_id, sources, targets)
+    await connection.execute(_SQL["merge_deals"], account_id, sources, targets)
     await connection.execute(_SQL["merge_orders"], account_id, sources, targets)
     await connection.execute(_SQL["delete_contacts"], account_id, sources)
 
