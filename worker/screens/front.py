@@ -16,7 +16,6 @@ from worker.screens.session import Session, here, session_of
 
 LOOKS: web.AppKey[Looks] = web.AppKey("looks", Looks)
 VIEW = "ops.view"
-REPLAY = "ops.replay"
 
 
 async def overview_page(request: web.Request) -> web.Response:
@@ -58,9 +57,9 @@ async def look_of(request: web.Request, session: Session, choice: Range) -> dict
     return view(
         look,
         choice,
+        session.actor,
         address=here(request),
         max_attempts=request.app[CONTEXT].settings.max_attempts,
-        may_replay=session.actor.may(REPLAY),
     )
 
 
