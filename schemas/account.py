@@ -1,4 +1,4 @@
-"""Who acts, and what they may do (H2)."""
+"""Who acts, what they may do, and how far they see (H2, O12)."""
 
 from __future__ import annotations
 
@@ -8,28 +8,41 @@ from enum import StrEnum
 
 class Role(StrEnum):
     ADMIN = "admin"  # everything
-    MANAGER = "manager"  # reads all, writes the orders they own
+    MANAGER = "manager"  # reads all, writes what they own
     REP = "rep"  # what the wallet shows
 
 
 class Permission(StrEnum):
-    CRM_MANAGE = "crm.manage"  # write orders and contacts
+    CRM_MANAGE = "crm.manage"  # write orders, contacts and deals
     SALES_CONFIRM = "sales.confirm"
     RECURRING_MANAGE = "recurring.manage"
     OPS_VIEW = "ops.view"  # see events, lanes, workers
     OPS_REPLAY = "ops.replay"  # apply events again
-    SETTINGS_MANAGE = "settings.manage"  # connections and tokens
+    SETTINGS_MANAGE = "settings.manage"  # the account, connections and tokens
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far a read goes: one account, and in it the rows of one owner (a token's id), or all of them."""
+
+    account_id: str
+    owner_id: str | None = None
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Who asks: a token, or a browser that signed in with one. Every query is about `account_id` and no other."""
+    """Who asks: a token, or a browser that signed in with one. Every query is about `account_id` and no other.
+
+    `owner_privacy` and `registry_enabled` are the account's switches at the time of asking.
+    """
 
     account_id: str
     token_id: str
     name: str
     role: Role
     permissions: frozenset[str]
+    owner_privacy: bool = False
+    registry_enabled: bool = True
 
     def may(self, permission: str) -> bool:
         """Whether this actor has the permission. An administrator has all."""

@@ -167,6 +167,8 @@ class OrderQuery(PageQuery):
     origin: Text | None = Field(None, description="The connection that brought it, or `api`, `manual`, `import`.")
     external_id: Text | None = None
     contact_id: Id | None = None
+    deal_id: Id | None = None
+    owner_id: Id | None = None
     status: Status | None = None
     payment_status: PaymentStatus | None = None
     source: OrderSource | None = None

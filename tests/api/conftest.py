@@ -65,6 +65,19 @@ class Api:
     async def token(self, role: str = "rep", *permissions: Permission, account_id: str | None = None) -> str:
         return await tokens.issue(self.shop.ctx.pool, account_id or self.shop.account_id, role, role, permissions)
 
+    async def token_id(self, role: str = "rep", *permissions: Permission) -> str:
+        """The id of a new token, for who may own something."""
+        row, _ = await tokens.add(self.shop.ctx.pool, self.shop.account_id, role, role, permissions)
+        return row.id
+
+    async def deal(self, **fields: Any) -> str:
+        return str((await self.post("/deals", {"title": "Beans for a café", **fields}))["id"])
+
+    async def set(self, **settings: Any) -> None:
+        """Change settings of the account."""
+        answer = await self.ask("PATCH", f"/accounts/{self.shop.account_id}", json=settings)
+        assert answer.status == 200, answer
+
     async def contact(self, email: str = "ana@example.com") -> str:
         return str((await self.post("/contacts", {"email": email, "name": "Ana Silva"}))["id"])
 
@@ -89,7 +102,9 @@ class Api:
     async def other_account(self) -> str:
         """An administrator's token of another account."""
         account_id = new_id()
-        await self.shop.ctx.pool.execute("INSERT INTO accounts (id, name) VALUES ($1, 'other')", account_id)
+        await self.shop.ctx.pool.execute(
+            "INSERT INTO accounts (id, name, registry_enabled) VALUES ($1, 'other', true)", account_id
+        )
         return await self.token("admin", account_id=account_id)
 
 

@@ -94,7 +94,8 @@ async def test_all_that_may_be_given_is_kept(api: Api) -> None:
         "title": "Beans", "currency": "JPY", "external_id": "x-1", "due_at": "2030-01-01T00:00:00Z",
         "ordered_at": "2026-01-02T03:04:05.678901+02:00", "shipping_status": "shipped", "notes": "ring twice",
         "tracking_url": "https://carrier.example/1", "billing_address": {"name": "Ana", "line2": ""},
-        "owner_id": new_id(), "manager_id": new_id(), "deal_id": new_id(), "offer_id": offer["id"], "location_id": new_id(),
+        "owner_id": await api.token_id("admin"), "manager_id": await api.token_id("manager"), "deal_id": await api.deal(),
+        "offer_id": offer["id"], "location_id": new_id(),
         "destination_location_id": new_id(), "status": "draft",
     }  # fmt: skip
     charges = [
@@ -153,6 +154,9 @@ async def test_many_at_once_make_one_order(api: Api) -> None:
     [
         ({"contact_id": "00000000-0000-7000-8000-000000000000"}, "contact_id"),
         ({"contact_id": "nobody"}, "contact_id"),
+        ({"deal_id": "00000000-0000-7000-8000-000000000000"}, "deal_id"),
+        ({"owner_id": "00000000-0000-7000-8000-000000000000"}, "owner_id"),
+        ({"manager_id": "00000000-0000-7000-8000-000000000000"}, "manager_id"),
         ({"currency": "ZZZ"}, "currency"),
         ({"currency": None, "nonsense": 1}, "nonsense"),
         ({"amount": -1}, "amount"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from schemas.account import Reach
 from tests.api.conftest import Api
 from tests.world import edited, payload
 from worker.store import event_reads
@@ -66,7 +67,7 @@ async def test_its_payment_status_is_explained_by_the_events(api: Api, paid: dic
     assert [statement["at"] for statement in told["statements"]] == sorted(s["at"] for s in told["statements"])
     events = {statement["event_id"] for statement in told["statements"]}
     async with api.shop.ctx.pool.acquire() as connection:
-        known = await event_reads.read(connection, api.shop.account_id, sorted(events))
+        known = await event_reads.read(connection, Reach(api.shop.account_id), sorted(events))
     assert len(known) == len(events) > 0
     [entry, *_] = (await api.get(f"/orders/{paid['id']}/timeline"))["items"][::-1]
     assert entry["event_ids"][0] in events

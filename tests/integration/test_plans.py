@@ -12,6 +12,8 @@ from worker.store.statements import statements
 NOUNS = ("contacts", "dossiers", "inbox", "orders", "stock")
 ACCOUNTED = {
     "inbox.due_events": "reads the index of what is due, oldest first, up to a limit",
+    "inbox.kept_accounts": "steps through the index of what is kept for registries that are off, an account a step",
+    "inbox.release_kept": "reads the index of what is kept, and of what is received, up to a limit",
     "inbox.forget_batches": "batches under way are few",
     "inbox.orphaned_batches": "batches under way are few",
     "orders.unnumbered_payments": "payments without a number are those that this transaction makes",

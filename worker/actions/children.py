@@ -7,28 +7,29 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from handlers import access, wishes
 from handlers import children as rules
-from handlers import wishes
 from handlers.derive import derive
 from handlers.errors import Refused
+from schemas.account import Actor
 from schemas.stated import Line
-from worker.actions import naming
+from worker.actions import naming, references
 from worker.actions.orders import given, micros_now, write_new
 from worker.context import Context
 from worker.ids import new_id
-from worker.store import accounts, children, dossiers, orders, templates
+from worker.store import accounts, children, dossiers, order_reads, orders, templates
 from worker.store.db import Pooled, transaction
 from worker.store.orders import part_ids
 
 
-async def create(ctx: Context, actor: str, account_id: str, parent_id: str, request: BaseModel) -> str:
+async def create(ctx: Context, actor: Actor, parent_id: str, request: BaseModel) -> str:
     """Make a child that carries lines of its parent; its id.
 
     Raises Refused `not_found`, `template_unknown`, `child_not_allowed`, `terminal`, `lines_taken` (a line is in a live
     child of that type), `invalid`.
     """
     wish = given(request)
-    now = micros_now(ctx)
+    now, account_id, within = micros_now(ctx), actor.account_id, access.reach(actor)
     child_id = new_id()
     async with transaction(ctx.pool) as connection:
         account = await accounts.get(connection, account_id)
@@ -36,8 +37,11 @@ async def create(ctx: Context, actor: str, account_id: str, parent_id: str, requ
         names = await naming.names(connection, account, template, wish, now)  # before the parent is held: it may wait
         held = await dossiers.lock(connection, account_id, [parent_id])
         found = await orders.load(connection, account_id, [parent_id])
-        if parent_id not in held or parent_id not in found:
+        seen = await order_reads.owner(connection, within, parent_id)
+        if seen is None or parent_id not in held or parent_id not in found:
             raise Refused("not_found", f"There is no order {parent_id}.", remedy="Look it up by its external id.")
+        access.check_write(actor, seen[0], "orders")
+        await references.check(connection, within, wish)
         parent = derive(held[parent_id], now)
         family = await children.family(connection, account_id, parent_id)
         rules.check_allowed(parent, await templates.of_order(connection, account_id, parent), template)
@@ -55,7 +59,7 @@ async def create(ctx: Context, actor: str, account_id: str, parent_id: str, requ
             charges=rules.charges(parent, template, lines),
         )
         await _carry(connection, account_id, parent_id, child_id, template.type, lines)
-        await write_new(connection, account_id, child_id, hand, now, actor)
+        await write_new(connection, account_id, child_id, hand, now, actor.label)
     return child_id
 
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from handlers.reading import moment
 from handlers.template import uses
+from schemas.account import Reach
 from schemas.template import Template
 from worker.store import contact_reads, templates
 from worker.store.accounts import Account
@@ -24,7 +25,7 @@ async def names(
     if uses(template, "sequence"):
         found["sequence"] = await templates.next_number(connection, account.id, template.slug)
     if uses(template, "contact") and wish.get("contact_id"):
-        rows = await contact_reads.read(connection, account.id, [str(wish["contact_id"])])
+        rows = await contact_reads.read(connection, Reach(account.id), [str(wish["contact_id"])])
         found["contact"] = (rows[0]["name"] or rows[0]["email"]) if rows else None
     ordered_at = wish.get("ordered_at")
     day = moment(ordered_at if isinstance(ordered_at, int) else now).astimezone(ZoneInfo(account.timezone))

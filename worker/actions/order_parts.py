@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from handlers import parts, wishes
 from handlers.errors import Refused
+from schemas.account import Actor
 from schemas.order import Order
 from schemas.stated import Charge, Hand, Line
 from worker.actions import catalog
@@ -23,23 +24,23 @@ Change = Callable[[tuple[Any, ...], Callable[[str], str]], tuple[Any, ...]]
 
 
 async def add(
-    ctx: Context, actor: str, account_id: str, order_id: str, noun: Noun, wish: Mapping[str, Any], if_match: int | None
+    ctx: Context, actor: Actor, order_id: str, noun: Noun, wish: Mapping[str, Any], if_match: int | None
 ) -> None:
     """One more line or charge, the last."""
     key, wish = new_id()[-12:], dict(wish)
 
     async def look_up(connection: Pooled, order: Order) -> None:
-        filled = await catalog.to_edit(connection, account_id, {"items": [wish]}, order.currency)
+        filled = await catalog.to_edit(connection, actor.account_id, {"items": [wish]}, order.currency)
         wish.update(filled["items"][0])
 
     def added(held: tuple[Any, ...], _key_of: Callable[[str], str]) -> tuple[Any, ...]:
         return (*held, parts.line(wish, key) if noun == "items" else parts.charge(wish, key))
 
-    await _change(ctx, actor, account_id, order_id, noun, added, if_match, look_up=look_up if noun == "items" else None)
+    await _change(ctx, actor, order_id, noun, added, if_match, look_up=look_up if noun == "items" else None)
 
 
 async def change(
-    ctx: Context, actor: str, account_id: str, order_id: str, noun: Noun, part_id: str, wish: Mapping[str, Any],
+    ctx: Context, actor: Actor, order_id: str, noun: Noun, part_id: str, wish: Mapping[str, Any],
     if_match: int | None,
 ) -> None:  # fmt: skip
     """The given fields of one line or charge."""
@@ -50,30 +51,24 @@ async def change(
         after = parts.changed_line(before, wish) if noun == "items" else parts.changed_charge(before, wish)
         return parts.replaced(held, after)
 
-    await _change(ctx, actor, account_id, order_id, noun, changed, if_match)
+    await _change(ctx, actor, order_id, noun, changed, if_match)
 
 
-async def remove(
-    ctx: Context, actor: str, account_id: str, order_id: str, noun: Noun, part_id: str, if_match: int | None
-) -> None:
-    await _change(
-        ctx, actor, account_id, order_id, noun, lambda held, key_of: parts.removed(held, key_of(part_id)), if_match
-    )
+async def remove(ctx: Context, actor: Actor, order_id: str, noun: Noun, part_id: str, if_match: int | None) -> None:
+    await _change(ctx, actor, order_id, noun, lambda held, key_of: parts.removed(held, key_of(part_id)), if_match)
 
 
-async def reorder(
-    ctx: Context, actor: str, account_id: str, order_id: str, ids: Sequence[str], if_match: int | None
-) -> None:
+async def reorder(ctx: Context, actor: Actor, order_id: str, ids: Sequence[str], if_match: int | None) -> None:
     """The lines in the order of these ids, which are all of them."""
 
     def reordered(held: tuple[Any, ...], key_of: Callable[[str], str]) -> tuple[Any, ...]:
         return parts.reordered(held, [key_of(id_) for id_ in ids])
 
-    await _change(ctx, actor, account_id, order_id, "items", reordered, if_match)
+    await _change(ctx, actor, order_id, "items", reordered, if_match)
 
 
 async def _change(
-    ctx: Context, actor: str, account_id: str, order_id: str, noun: Noun, change: Change, if_match: int | None,
+    ctx: Context, actor: Actor, order_id: str, noun: Noun, change: Change, if_match: int | None,
     *, look_up: LookUp | None = None,
 ) -> None:  # fmt: skip
     def asked(found: Editing) -> Hand:
@@ -84,7 +79,7 @@ async def _change(
         stated = wishes.repriced(order, lines, charges, found.family.carried, noun)
         return Hand(**stated)
 
-    await edit(ctx, actor, account_id, order_id, asked, if_match, look_up=look_up)
+    await edit(ctx, actor, order_id, asked, if_match, look_up=look_up)
 
 
 def _keys(order_id: str, order: Order, noun: Noun) -> Callable[[str], str]:

@@ -10,21 +10,22 @@ import asyncpg
 import msgspec
 from pydantic import BaseModel
 
-from handlers import locks, wishes
+from handlers import access, locks, wishes
 from handlers.derive import derive, hand_key, has_payment_facts
 from handlers.errors import Refused
 from handlers.merge import add, state
 from handlers.reading import micros
+from schemas.account import Actor, Reach, Role
 from schemas.fact import Dossier, Kind, Reading
 from schemas.order import Order, OrderSource, OrderType, Status
 from schemas.stated import Hand
-from worker.actions import catalog, naming
+from worker.actions import catalog, naming, references
 from worker.apply import parents, told
 from worker.apply.batch import take_over
 from worker.apply.rebuild import write
 from worker.context import Context
 from worker.ids import new_id
-from worker.store import accounts, children, contacts, dossiers, orders, templates
+from worker.store import accounts, children, contacts, dossiers, order_reads, orders, templates
 from worker.store.accounts import Account
 from worker.store.children import Family
 from worker.store.contacts import Contact
@@ -69,20 +70,26 @@ def _normalised(wish: Mapping[str, Any]) -> bytes:
     return msgspec.json.encode({name: value for name, value in wish.items() if value is not None}, order="sorted")
 
 
-async def create(ctx: Context, actor: str, account_id: str, request: BaseModel) -> tuple[str, bool]:
+async def create(ctx: Context, actor: Actor, request: BaseModel) -> tuple[str, bool]:
     """Make an order: (id, whether it is new). The same external id with the same body gives the order made before.
 
-    Raises Differs (other body), Refused `contact_unknown`, `invalid`, and what `catalog.to_make` refuses.
+    Raises Differs (other body), Refused `contact_unknown`, `deal_unknown`, `owner_unknown`, `not_owner`,
+    `template_unknown`, `external_id_taken` (by an order that the actor does not see), `invalid`, and what
+    `catalog.to_make` refuses.
     """
-    wish = given(request)
+    wish, account_id, within = given(request), actor.account_id, access.reach(actor)
+    if actor.role is Role.MANAGER:
+        wish["owner_id"] = access.owner_of_new(actor, wish.get("owner_id"), "orders")
     external_id = wish.get("external_id")
     normalised = _normalised(wish)
     for last in (False, False, True):
         try:
             async with transaction(ctx.pool) as connection:
                 if external_id and (found := await orders.find_external(connection, account_id, ORIGIN, external_id)):
+                    await _check_seen(connection, within, found[0])
                     return _same(found, normalised), False
-                order_id, woken = await _make(ctx, connection, actor, account_id, wish, normalised)
+                await references.check(connection, within, wish)
+                order_id, woken = await _make(ctx, connection, actor.label, account_id, wish, normalised)
             told.woken(account_id, woken, ctx.clock())
             return order_id, True
         except asyncpg.UniqueViolationError:  # somebody made it at this very moment: look again
@@ -109,7 +116,8 @@ async def _make(
     template = await templates.get(connection, account_id, wish.get("template") or OrderType.SALE)
     if wish.get("contact_id") is None and template.type == OrderType.TRANSFER:
         wish = {**wish, "contact_id": await own_contact(connection, account, now)}
-    await check_contact(connection, account_id, wish.get("contact_id"))
+    if wish.get("contact_id") is None:
+        raise references.contact_unknown(None)
     names = await naming.names(connection, account, template, wish, now)
     external_id = wish.get("external_id")
     order_id = new_id()
@@ -155,13 +163,11 @@ LookUp = Callable[[Pooled, Order], Awaitable[None]]
 """What an edit has to look up before it can be stated, with the order as it is."""
 
 
-async def patch(
-    ctx: Context, actor: str, account_id: str, order_id: str, changes: Mapping[str, Any], if_match: int | None
-) -> None:
+async def patch(ctx: Context, actor: Actor, order_id: str, changes: Mapping[str, Any], if_match: int | None) -> None:
     """Change the given fields of an order.
 
     Raises Locked (Stripe manages a field) and Refused (`not_found`, `version`, `derived`, `stage`, `contact_unknown`,
-    `invalid`, and those of the flow).
+    `deal_unknown`, `owner_unknown`, `not_owner`, `invalid`, and those of the flow).
     """
     wish = {name: _plain(value) for name, value in changes.items()}
     if wish.get("items"):
@@ -169,46 +175,49 @@ async def patch(
 
     async def look_up(connection: Pooled, order: Order) -> None:
         locks.check(order, wish)
-        wish.update(await catalog.to_edit(connection, account_id, wish, order.currency))
+        wish.update(await catalog.to_edit(connection, actor.account_id, wish, order.currency))
 
     def asked(found: Editing) -> Hand:
         return wishes.edited(
             found.order, wish, derived=found.derived, children_=found.family.children, carried=found.family.carried
         )
 
-    await edit(ctx, actor, account_id, order_id, asked, if_match, look_up=look_up, contact_id=wish.get("contact_id"))
+    await edit(ctx, actor, order_id, asked, if_match, look_up=look_up, naming_=wish)
 
 
 async def edit(
     ctx: Context,
-    actor: str,
-    account_id: str,
+    actor: Actor,
     order_id: str,
     asked: Edit,
     if_match: int | None = None,
     *,
     look_up: LookUp | None = None,
-    contact_id: str | None = None,
+    naming_: Mapping[str, Any] | None = None,
 ) -> None:
     """Let an order be changed by a statement, under the locks that its rules need: its own dossier and its parent's.
+    `naming_`: fields that name contacts, deals and owners, which have to be there.
 
-    Raises Refused `not_found` and `version` (it is at another version than `if_match`), and what `asked` raises.
+    Raises Refused `not_found`, `not_owner` and `version` (it is at another version than `if_match`), and what `asked`
+    raises.
     """
-    now = micros_now(ctx)
+    now, account_id, within = micros_now(ctx), actor.account_id, access.reach(actor)
+    wish = naming_ or {}
     async with transaction(ctx.pool) as connection:
         parent_id = await children.parent_of(connection, account_id, order_id)
         held = await dossiers.lock(connection, account_id, [order_id, parent_id] if parent_id else [order_id])
-        version = await orders.version(connection, account_id, order_id)
-        if version is None or order_id not in held:
+        seen = await order_reads.owner(connection, within, order_id)
+        if seen is None or order_id not in held:
             raise Refused("not_found", f"There is no order {order_id}.", remedy="Look it up by its external id.")
+        owner_id, version = seen
+        access.check_write(actor, owner_id, "orders")
         if if_match is not None and if_match != version:
             raise Refused(
                 "version",
                 f"The order is at version {version} now, not {if_match}.",
                 remedy="Get it again and repeat the change.",
             )
-        if contact_id is not None:
-            await check_contact(connection, account_id, contact_id)
+        await references.check(connection, within, wish)
         dossier = held[order_id]
         family = await children.family(connection, account_id, order_id)
         found = Editing(derive(dossier, now), has_payment_facts(dossier), family, now)
@@ -218,12 +227,14 @@ async def edit(
         if isinstance(stated, Hand):
             if parent_id and stated.status == Status.VOID:
                 await children.free(connection, account_id, order_id)
-            dossier = _stated(dossier, order_id, stated, now, actor)
+            dossier = _stated(dossier, order_id, stated, now, actor.label)
         else:
             dossier = add(dossier, stated)
         await orders.begin_deriving(connection)
         await dossiers.save(connection, account_id, {order_id: dossier})
-        await write(connection, account_id, {order_id: dossier}, now, actor)
+        await write(connection, account_id, {order_id: dossier}, now, actor.label)
+        if await order_reads.owner(connection, within, order_id) is None:
+            access.check_kept(within, (), next(name for name in ("contact_id", "deal_id") if name in wish))
     if parent_id:
         await parents.settle(ctx, account_id, [parent_id])
 
@@ -246,14 +257,6 @@ def _stated(dossier: Dossier, order_id: str, hand: Hand, now: int, actor: str) -
     return add(dossier, Reading((state(key, Kind.HAND, hand, at=max(now, latest + 1), event=actor),)))
 
 
-async def check_contact(connection: Pooled, account_id: str, contact_id: str | None) -> None:
-    if contact_id is None or not await contacts.exists(connection, account_id, contact_id):
-        raise Refused(
-            "contact_unknown", f"There is no contact {contact_id} in this account.", field="contact_id",
-            remedy="Make the contact first with POST /api/v1/contacts.",
-        )  # fmt: skip
-
-
 async def own_contact(connection: Pooled, account: Account, now: int) -> str:
     """The account's own contact: whose transfers are. Made when it is first needed."""
     found = await contacts.find_keys(connection, account.id, [OWN])
@@ -264,3 +267,14 @@ async def own_contact(connection: Pooled, account: Account, now: int) -> str:
             return contact.id
         found = await contacts.find_keys(connection, account.id, [OWN])  # somebody made it at this very moment
     return found[OWN]
+
+
+async def _check_seen(connection: Pooled, within: Reach, order_id: str) -> None:
+    """The order that was made under this external id is not told of to who does not see it."""
+    if await order_reads.owner(connection, within, order_id) is None:
+        raise Refused(
+            "external_id_taken",
+            "An order of somebody else was made under this external id.",
+            field="external_id",
+            remedy="Use another external id, or ask a manager or an administrator.",
+        )

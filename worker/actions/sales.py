@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from handlers import sales
+from schemas.account import Actor
 from schemas.fact import Reading
 from schemas.stated import Hand
 from worker.actions.orders import Editing, edit
@@ -15,51 +14,43 @@ from worker.context import Context
 from worker.ids import new_id
 
 
-async def pay(
-    ctx: Context, actor: str, account_id: str, order_id: str, wish: Mapping[str, Any], if_match: int | None
-) -> str:
+async def pay(ctx: Context, actor: Actor, order_id: str, wish: Mapping[str, Any], if_match: int | None) -> str:
     """Record a payment that was made by hand; its key. Raises Locked on what Stripe manages."""
     key = sales.hand_payment_key(new_id())
 
     def asked(found: Editing) -> Reading:
-        return sales.payment(found.order, key, wish, found.now, actor)
+        return sales.payment(found.order, key, wish, found.now, actor.label)
 
-    await edit(ctx, actor, account_id, order_id, asked, if_match)
+    await edit(ctx, actor, order_id, asked, if_match)
     return key
 
 
-async def refund(
-    ctx: Context, actor: str, account_id: str, order_id: str, wish: Mapping[str, Any], if_match: int | None
-) -> str:
+async def refund(ctx: Context, actor: Actor, order_id: str, wish: Mapping[str, Any], if_match: int | None) -> str:
     """Record money that was given back by hand; its key."""
     key = sales.hand_payment_key(new_id())
 
     def asked(found: Editing) -> Reading:
-        return sales.refund(found.order, key, wish, found.now, actor)
+        return sales.refund(found.order, key, wish, found.now, actor.label)
 
-    await edit(ctx, actor, account_id, order_id, asked, if_match)
+    await edit(ctx, actor, order_id, asked, if_match)
     return key
 
 
-async def decide(ctx: Context, actor: str, account_id: str, order_id: str, verdict: str, if_match: int | None) -> None:
+async def decide(ctx: Context, actor: Actor, order_id: str, verdict: str, if_match: int | None) -> None:
     """Confirm or decline a partly paid sale."""
-    await edit(ctx, actor, account_id, order_id, lambda found: sales.verdict(found.order, verdict), if_match)
+    await edit(ctx, actor, order_id, lambda found: sales.verdict(found.order, verdict), if_match)
 
 
-async def confirm_sale(
-    ctx: Context, actor: str, account_id: str, order_id: str, manager_id: str | None, by: str, if_match: int | None
-) -> None:
-    """State who made the sale: a manager, or the system where there is none. `by`: who says so."""
+async def confirm_sale(ctx: Context, actor: Actor, order_id: str, manager_id: str | None, if_match: int | None) -> None:
+    """State who made the sale: a manager, or the system where there is none."""
 
     def asked(found: Editing) -> Hand:
-        return sales.confirmation(found.order, manager_id, by, found.now)
+        return sales.confirmation(found.order, manager_id, actor.label, found.now)
 
-    await edit(ctx, actor, account_id, order_id, asked, if_match)
+    await edit(ctx, actor, order_id, asked, if_match, naming_={"manager_id": manager_id})
 
 
-async def assign(
-    ctx: Context, actor: str, account_id: str, order_id: str, manager_id: str | None, if_match: int | None
-) -> None:
+async def assign(ctx: Context, actor: Actor, order_id: str, manager_id: str | None, if_match: int | None) -> None:
     """Put a manager on the sale, which confirms nothing."""
     stated = Hand(manager_id=manager_id)
-    await edit(ctx, actor, account_id, order_id, lambda _: msgspec.structs.replace(stated), if_match)
+    await edit(ctx, actor, order_id, lambda _: stated, if_match, naming_={"manager_id": manager_id})

@@ -22,8 +22,8 @@ async def list_events(ask: Ask, query: EventQuery) -> web.Response:
     before = (place.moment, place.id) if place else None
     given = query.model_dump(exclude={"limit", "cursor"})
     async with snapshot(ask.ctx.pool) as connection:
-        found = await search.events(connection, ask.actor.account_id, given, before, query.limit + 1)
-        rows = await event_reads.read(connection, ask.actor.account_id, [id_ for _, id_ in found[: query.limit]])
+        found = await search.events(connection, ask.reach, given, before, query.limit + 1)
+        rows = await event_reads.read(connection, ask.reach, [id_ for _, id_ in found[: query.limit]])
     return answer(cursor.page(EventPage, [EventBody(**row) for row in rows], found, "events", query.limit))
 
 
@@ -39,7 +39,7 @@ async def get_event(ask: Ask, event_id: str) -> web.Response:
 async def get_event_body(ask: Ask, event_id: str) -> web.Response:
     """The raw bytes, exactly as they were signed."""
     async with acquire(ask.ctx.pool) as connection:
-        body = await event_reads.body(connection, ask.actor.account_id, event_id)
+        body = await event_reads.body(connection, ask.reach, event_id)
     if body is None:
         return missing("events")
     # Somebody else's bytes under our own address: a browser is to show them as data and as nothing else.
@@ -57,6 +57,9 @@ async def get_event_body(ask: Ask, event_id: str) -> web.Response:
 )
 async def replay_event(ask: Ask, event_id: str) -> web.Response:
     """Apply it again, with its attempts counted anew. Harmless on what was applied already."""
+    async with acquire(ask.ctx.pool) as connection:
+        if not await event_reads.sees(connection, ask.reach, event_id):
+            return missing("events")
     lane = await inbox.rearm(ask.ctx.pool, ask.actor.account_id, event_id)
     if lane is None:
         return missing("events")
@@ -66,5 +69,5 @@ async def replay_event(ask: Ask, event_id: str) -> web.Response:
 
 async def _shown(ask: Ask, event_id: str, *, status: int = 200) -> web.Response:
     async with acquire(ask.ctx.pool) as connection:
-        rows = await event_reads.read(connection, ask.actor.account_id, [event_id])
+        rows = await event_reads.read(connection, ask.reach, [event_id])
     return answer(EventBody(**rows[0]), status) if rows else missing("events")

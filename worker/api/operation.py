@@ -15,7 +15,8 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from schemas.account import Actor, Permission
+from handlers import access
+from schemas.account import Actor, Permission, Reach
 from schemas.api.fields import SLUG, UUID
 from worker.api.guard import admit
 from worker.api.refusals import invalid
@@ -29,11 +30,15 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True)
 class Ask:
-    """One admitted request. Whatever is read or written belongs to `actor.account_id`."""
+    """One admitted request. Whatever is written belongs to `actor.account_id`; what is read is within `reach`."""
 
     ctx: Context
     actor: Actor
     request: web.Request
+
+    @property
+    def reach(self) -> Reach:
+        return access.reach(self.actor)
 
     def expects(self, version: int) -> bool:
         """Whether `If-Match`, where it was sent, asks for this version."""
@@ -52,7 +57,8 @@ def pattern_of(parameter: str) -> str:
 @dataclass(frozen=True, kw_only=True)
 class Operation:
     """`answer` is the model of the good answer, or a media type, or None for an empty one; `statuses` are the good
-    statuses with what each means; `errors` are those beyond what the declaration implies."""
+    statuses with what each means; `errors` are those beyond what the declaration implies. `registry`: it is about what
+    the order registry holds, and refused while that is off (O13)."""
 
     method: str
     path: str
@@ -68,6 +74,7 @@ class Operation:
     statuses: Mapping[int, str]
     errors: tuple[int, ...]
     headers: tuple[str, ...]
+    registry: bool
 
     @property
     def parameters(self) -> list[str]:
@@ -77,7 +84,7 @@ class Operation:
     def all_errors(self) -> list[int]:
         """Every error that it may answer with."""
         implied = {401, 500, 503, *self.errors}
-        if self.permission:
+        if self.permission or self.registry:
             implied.add(403)
         if self.parameters:
             implied.add(404)
@@ -91,6 +98,8 @@ class Operation:
         actor = await admit(request, self.permission)
         if isinstance(actor, web.Response):
             return actor
+        if self.registry:
+            access.check_registry(actor)
         given: dict[str, Any] = dict(request.match_info)
         if not all(re.fullmatch(pattern_of(name), value) for name, value in given.items()):
             return missing(self.tag)
@@ -157,11 +166,11 @@ def answer(model: BaseModel, status: int = 200, **headers: str) -> web.Response:
 
 
 class Operations(list[Operation]):
-    """The operations of one noun, in the order in which they are documented."""
+    """The operations of one noun, in the order in which they are documented. `registry`: see Operation."""
 
-    def __init__(self, tag: str) -> None:
+    def __init__(self, tag: str, *, registry: bool = False) -> None:
         super().__init__()
-        self.tag = tag
+        self.tag, self.registry = tag, registry
 
     def declare(
         self,
@@ -176,8 +185,10 @@ class Operations(list[Operation]):
         statuses: Mapping[int, str] | None = None,
         errors: tuple[int, ...] = (),
         headers: tuple[str, ...] = (),
+        registry: bool | None = None,
     ) -> Callable[[Handler], Handler]:
-        """Make the decorated function the handler of an operation, named after it and described by its docstring."""
+        """Make the decorated function the handler of an operation, named after it and described by its docstring.
+        `registry` is as for the noun, unless given."""
 
         def keep(handler: Handler) -> Handler:
             self.append(
@@ -196,6 +207,7 @@ class Operations(list[Operation]):
                     statuses=statuses or {200: "As asked."},
                     errors=errors,
                     headers=headers,
+                    registry=self.registry if registry is None else registry,
                 )
             )
             return handler

@@ -19,7 +19,7 @@ from worker.store import children as stored
 from worker.store import order_reads
 from worker.store.snapshot import snapshot
 
-OPERATIONS = Operations("orders")
+OPERATIONS = Operations("orders", registry=True)
 _GOOD: dict[str, Any] = {"permission": Permission.CRM_MANAGE, "answer": OrderBody, "headers": ("ETag",)}
 
 
@@ -46,7 +46,7 @@ async def list_order_children(ask: Ask, order_id: str) -> web.Response:
             return missing("orders")
         family = await stored.family(connection, ask.actor.account_id, found.order["id"])
         ids = [child.id for child in family.children[:1000]]
-        rows = await order_reads.read(connection, ask.actor.account_id, ids)
+        rows = await order_reads.read(connection, ask.reach, ids)
     return answer(ChildList(items=[order_views.body(ask.actor.account_id, row) for row in rows]))
 
 
@@ -69,7 +69,7 @@ async def create_order_child(ask: Ask, order_id: str, body: ChildCreate) -> web.
     if isinstance(admitted, web.Response):
         return admitted
     order_id, _ = admitted
-    child_id = await children.create(ask.ctx, ask.actor.label, ask.actor.account_id, order_id, body)
+    child_id = await children.create(ask.ctx, ask.actor, order_id, body)
     return await shown(ask, child_id, created=True)
 
 
@@ -78,5 +78,5 @@ async def _moved(ask: Ask, order_id: str, status: Status) -> web.Response:
     if isinstance(admitted, web.Response):
         return admitted
     order_id, expected = admitted
-    await actions.patch(ask.ctx, ask.actor.label, ask.actor.account_id, order_id, {"status": status.value}, expected)
+    await actions.patch(ask.ctx, ask.actor, order_id, {"status": status.value}, expected)
     return await shown(ask, order_id)

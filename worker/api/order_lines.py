@@ -18,7 +18,7 @@ from worker.store import order_reads, product_templates, products
 from worker.store.records import Row
 from worker.store.snapshot import snapshot
 
-OPERATIONS = Operations("orders")
+OPERATIONS = Operations("orders", registry=True)
 
 
 @OPERATIONS.declare("GET", "/orders/{order_id}/lines", "List an order's lines as tables", answer=OrderLines)
@@ -29,8 +29,8 @@ async def list_order_lines(ask: Ask, order_id: str) -> web.Response:
     """
     account_id = ask.actor.account_id
     async with snapshot(ask.ctx.pool) as connection:
-        order_id = await order_reads.surviving(connection, account_id, order_id) or order_id
-        orders = await order_reads.read(connection, account_id, [order_id])
+        order_id = await order_reads.surviving(connection, ask.reach, order_id) or order_id
+        orders = await order_reads.read(connection, ask.reach, [order_id])
         if not orders:
             return missing("orders")
         rows = orders[0]

@@ -16,7 +16,7 @@ from worker.actions.order_parts import Noun
 from worker.api.operation import Ask, Operations
 from worker.api.orders import shown, to_be_changed
 
-OPERATIONS = Operations("orders")
+OPERATIONS = Operations("orders", registry=True)
 _GOOD: dict[str, Any] = {
     "permission": Permission.CRM_MANAGE, "answer": OrderBody, "errors": (409, 412, 422), "headers": ("ETag",),
 }  # fmt: skip
@@ -36,7 +36,7 @@ async def reorder_order_items(ask: Ask, order_id: str, body: ItemOrder) -> web.R
     if isinstance(admitted, web.Response):
         return admitted
     order_id, expected = admitted
-    await actions.reorder(ask.ctx, ask.actor.label, ask.actor.account_id, order_id, body.items, expected)
+    await actions.reorder(ask.ctx, ask.actor, order_id, body.items, expected)
     return await shown(ask, order_id)
 
 
@@ -80,7 +80,7 @@ async def _add(ask: Ask, order_id: str, noun: Noun, body: BaseModel) -> web.Resp
     if isinstance(admitted, web.Response):
         return admitted
     order_id, expected = admitted
-    await actions.add(ask.ctx, ask.actor.label, ask.actor.account_id, order_id, noun, _asked(body), expected)
+    await actions.add(ask.ctx, ask.actor, order_id, noun, _asked(body), expected)
     return await shown(ask, order_id)
 
 
@@ -89,9 +89,7 @@ async def _change(ask: Ask, order_id: str, noun: Noun, part_id: str, body: BaseM
     if isinstance(admitted, web.Response):
         return admitted
     order_id, expected = admitted
-    await actions.change(
-        ask.ctx, ask.actor.label, ask.actor.account_id, order_id, noun, part_id, _asked(body), expected
-    )
+    await actions.change(ask.ctx, ask.actor, order_id, noun, part_id, _asked(body), expected)
     return await shown(ask, order_id)
 
 
@@ -100,5 +98,5 @@ async def _remove(ask: Ask, order_id: str, noun: Noun, part_id: str) -> web.Resp
     if isinstance(admitted, web.Response):
         return admitted
     order_id, expected = admitted
-    await actions.remove(ask.ctx, ask.actor.label, ask.actor.account_id, order_id, noun, part_id, expected)
+    await actions.remove(ask.ctx, ask.actor, order_id, noun, part_id, expected)
     return await shown(ask, order_id)

@@ -16,7 +16,7 @@ from worker.api.operation import Ask, Operations
 from worker.api.orders import find, shown, to_be_changed
 from worker.store.snapshot import snapshot
 
-OPERATIONS = Operations("orders")
+OPERATIONS = Operations("orders", registry=True)
 _BY_HAND: dict[str, Any] = {
     "permission": Permission.CRM_MANAGE,
     "answer": OrderBody,
@@ -37,7 +37,7 @@ async def record_order_payment(ask: Ask, order_id: str, body: PaymentCreate) -> 
     if isinstance(admitted, web.Response):
         return admitted
     order_id, expected = admitted
-    await actions.pay(ask.ctx, ask.actor.label, ask.actor.account_id, order_id, given(body), expected)
+    await actions.pay(ask.ctx, ask.actor, order_id, given(body), expected)
     return await shown(ask, order_id, status=201)
 
 
@@ -51,7 +51,7 @@ async def record_order_refund(ask: Ask, order_id: str, body: RefundCreate) -> we
     wish = given(body)
     if body.payment_id is not None:
         wish["payment_key"] = await _payment_key(ask, order_id, body.payment_id)
-    await actions.refund(ask.ctx, ask.actor.label, ask.actor.account_id, order_id, wish, expected)
+    await actions.refund(ask.ctx, ask.actor, order_id, wish, expected)
     return await shown(ask, order_id, status=201)
 
 
@@ -77,9 +77,7 @@ async def confirm_order_sale(ask: Ask, order_id: str, body: SaleConfirmation) ->
         return admitted
     order_id, expected = admitted
     manager_id = await _maker(ask, order_id, body)
-    await actions.confirm_sale(
-        ask.ctx, ask.actor.label, ask.actor.account_id, order_id, manager_id, ask.actor.label, expected
-    )
+    await actions.confirm_sale(ask.ctx, ask.actor, order_id, manager_id, expected)
     return await shown(ask, order_id)
 
 
@@ -90,7 +88,7 @@ async def assign_order_manager(ask: Ask, order_id: str, body: ManagerWish) -> we
     if isinstance(admitted, web.Response):
         return admitted
     order_id, expected = admitted
-    await actions.assign(ask.ctx, ask.actor.label, ask.actor.account_id, order_id, body.manager_id, expected)
+    await actions.assign(ask.ctx, ask.actor, order_id, body.manager_id, expected)
     return await shown(ask, order_id)
 
 
@@ -99,7 +97,7 @@ async def _decided(ask: Ask, order_id: str, verdict: str) -> web.Response:
     if isinstance(admitted, web.Response):
         return admitted
     order_id, expected = admitted
-    await actions.decide(ask.ctx, ask.actor.label, ask.actor.account_id, order_id, verdict, expected)
+    await actions.decide(ask.ctx, ask.actor, order_id, verdict, expected)
     return await shown(ask, order_id)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
-from handlers.errors import Refused
-from schemas.account import Actor, Permission, Role
+from handlers import access
+from schemas.account import Actor, Permission
 from schemas.api.order import (
     Explanation,
     OrderBody,
@@ -26,7 +26,7 @@ from worker.store.db import Pooled
 from worker.store.order_reads import OrderRows
 from worker.store.snapshot import snapshot
 
-OPERATIONS = Operations("orders")
+OPERATIONS = Operations("orders", registry=True)
 
 
 @OPERATIONS.declare("GET", "/orders", "List orders", query=OrderQuery, answer=OrderPage)
@@ -36,8 +36,8 @@ async def list_orders(ask: Ask, query: OrderQuery) -> web.Response:
     before = (place.moment, place.id) if place else None
     given = query.model_dump(exclude={"limit", "cursor"})
     async with snapshot(ask.ctx.pool) as connection:
-        found = await search.orders(connection, ask.actor.account_id, given, before, query.limit + 1)
-        rows = await order_reads.read(connection, ask.actor.account_id, [id_ for _, id_ in found[: query.limit]])
+        found = await search.orders(connection, ask.reach, given, before, query.limit + 1)
+        rows = await order_reads.read(connection, ask.reach, [id_ for _, id_ in found[: query.limit]])
     items = [order_views.body(ask.actor.account_id, row) for row in rows]
     return answer(cursor.page(OrderPage, items, found, "orders", query.limit))
 
@@ -59,7 +59,7 @@ async def list_order_timeline(ask: Ask, order_id: str, query: PageQuery) -> web.
         if found is None:
             return missing("orders")
         rows = await order_reads.timeline(
-            connection, ask.actor.account_id, found.order["id"], place.id if place else None, query.limit + 1
+            connection, ask.reach, found.order["id"], place.id if place else None, query.limit + 1
         )
     items = [order_views.timeline_entry(row) for row in rows[: query.limit]]
     return answer(cursor.page(TimelinePage, items, [(None, row["id"]) for row in rows], "timeline", query.limit))
@@ -70,7 +70,7 @@ async def explain_order(ask: Ask, order_id: str) -> web.Response:
     """Why its payment status is what it is: the facts in order, and the rule that fired."""
     async with snapshot(ask.ctx.pool) as connection:
         found = await find(connection, ask.actor, order_id)
-        dossier = await order_reads.dossier(connection, ask.actor.account_id, found.order["id"]) if found else None
+        dossier = await order_reads.dossier(connection, ask.reach, found.order["id"]) if found else None
     if found is None or dossier is None:
         return missing("orders")
     return answer(order_views.explanation(ask.actor.account_id, found, dossier))
@@ -91,8 +91,7 @@ async def create_order(ask: Ask, body: OrderCreate) -> web.Response:
     """By (origin `api`, `external_id`) at most one is made: the same body again answers with it, another body with 409
     that names the fields in which it differs. Without an `external_id` each request makes an order.
     """
-    body = _owned(ask.actor, body)
-    order_id, created = await actions.create(ask.ctx, ask.actor.label, ask.actor.account_id, body)
+    order_id, created = await actions.create(ask.ctx, ask.actor, body)
     return await shown(ask, order_id, created=created)
 
 
@@ -113,20 +112,19 @@ async def change_order(ask: Ask, order_id: str, body: OrderPatch) -> web.Respons
         return admitted
     order_id, expected = admitted
     changes: dict[str, Any] = body.model_dump(mode="python", exclude_unset=True)
-    await actions.patch(ask.ctx, ask.actor.label, ask.actor.account_id, order_id, changes, expected)
+    await actions.patch(ask.ctx, ask.actor, order_id, changes, expected)
     return await shown(ask, order_id)
 
 
 async def to_be_changed(ask: Ask, order_id: str) -> tuple[str, int | None] | web.Response:
     """The order that stands under this id now and the version that `If-Match` asks for, or why it is not changed."""
     async with snapshot(ask.ctx.pool) as connection:
-        order_id = await order_reads.surviving(connection, ask.actor.account_id, order_id) or order_id
-        held = await order_reads.owner(connection, ask.actor.account_id, order_id)
+        order_id = await order_reads.surviving(connection, ask.reach, order_id) or order_id
+        held = await order_reads.owner(connection, ask.reach, order_id)
     if held is None:
         return missing("orders")
     owner_id, version = held
-    if ask.actor.role is Role.MANAGER and owner_id != ask.actor.token_id:
-        raise _not_theirs()
+    access.check_write(ask.actor, owner_id, "orders")
     if not ask.expects(version):
         return changed_meanwhile(version)
     return order_id, version if "If-Match" in ask.request.headers else None
@@ -151,26 +149,9 @@ async def shown(ask: Ask, order_id: str, *, created: bool = False, status: int =
 
 
 async def find(connection: Pooled, actor: Actor, order_id: str) -> OrderRows | None:
-    """The order of this id, or the one it was merged into, within the actor's account."""
-    for id_ in (order_id, await order_reads.surviving(connection, actor.account_id, order_id)):
-        if id_ and (rows := await order_reads.read(connection, actor.account_id, [id_])):
+    """The order of this id, or the one it was merged into, as far as the actor sees."""
+    reach = access.reach(actor)
+    for id_ in (order_id, await order_reads.surviving(connection, reach, order_id)):
+        if id_ and (rows := await order_reads.read(connection, reach, [id_])):
             return rows[0]
     return None
-
-
-def _owned(actor: Actor, body: OrderCreate) -> OrderCreate:
-    """A manager writes only the orders they own, so those that they make are theirs."""
-    if actor.role is not Role.MANAGER or body.owner_id == actor.token_id:
-        return body
-    if body.owner_id is not None:
-        raise _not_theirs()
-    return body.model_copy(update={"owner_id": actor.token_id})
-
-
-def _not_theirs() -> Refused:
-    return Refused(
-        "not_owner",
-        "A manager changes only the orders they own.",
-        field="owner_id",
-        remedy="Ask the owner or an administrator.",
-    )

@@ -20,6 +20,7 @@ STATUSES = {
     "version": 412,
     "permission_missing": 403,
     "not_owner": 403,
+    "registry_off": 403,
 }
 """By code. One that ends in `_unknown` names what is not there (422); any other is a conflict with what is."""
 _FIELD_LIMIT, _ERRORS_LIMIT = 200, 100
@@ -53,7 +54,7 @@ def refusal(error: Exception) -> web.Response | None:
 
 def _refused(error: Refused) -> web.Response:
     fields = getattr(error, "fields", ()) or ((error.field,) if error.field else ())
-    more = {name: value for name in ("order_id", "contact_id") if (value := getattr(error, name, None))}
+    more = {name: value for name in ("order_id", "contact_id", "permission") if (value := getattr(error, name, None))}
     return problem(
         STATUSES.get(error.code, 422 if error.code.endswith("_unknown") else 409),
         f"{error.message} {error.remedy}".strip(),

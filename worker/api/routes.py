@@ -5,8 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from worker.api import (
+    accounts,
     connections,
     contacts,
+    deals,
     events,
     locations,
     offer_categories,
@@ -37,6 +39,7 @@ OPERATIONS: list[Operation] = [
     *order_sales.OPERATIONS,
     *templates.OPERATIONS,
     *contacts.OPERATIONS,
+    *deals.OPERATIONS,
     *stock.OPERATIONS,
     *order_lines.OPERATIONS,
     *sales_plans.OPERATIONS,
@@ -51,6 +54,7 @@ OPERATIONS: list[Operation] = [
     *connections.OPERATIONS,
     *quarantine.OPERATIONS,
     *tokens.OPERATIONS,
+    *accounts.OPERATIONS,
 ]
 
 

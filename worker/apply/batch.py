@@ -135,7 +135,12 @@ class Applier:
         now = int(self._ctx.clock() * 1_000_000)
         await orders.begin_deriving(connection)
         rows = await inbox.load(connection, account_id, event_ids)
-        readings, outcomes, wanted = read_all(rows, fetched)
+        readings, outcomes, wanted = read_all([row for row in rows if row["registry_enabled"]], fetched)
+        outcomes += [
+            Outcome(row["id"], "waiting", inbox.REGISTRY_OFF, row["dossier_id"])
+            for row in rows
+            if not row["registry_enabled"]
+        ]
         groups = await resolve(connection, account_id, readings) if readings else []
         folded = [(group, fold(group.dossier, group.readings, now)) for group in groups]
         if folded:

@@ -100,7 +100,13 @@ def _joined(left: Contact, right: Contact) -> Contact:
         values[name] = best[1] or None
         if best[1]:
             stamps[name] = best[0]
-    return msgspec.structs.replace(left, anonymous=left.anonymous and right.anonymous, stated_at=stamps, **values)
+    return msgspec.structs.replace(
+        left,
+        anonymous=left.anonymous and right.anonymous,
+        stated_at=stamps,
+        owner_id=left.owner_id or right.owner_id,
+        **values,
+    )
 
 
 def _weight(contact: Contact, name: str) -> tuple[int, str]:

@@ -29,7 +29,7 @@ def settled(account_id: str, outcomes: Iterable[Outcome], rows: Mapping[str, Rec
 
 def tell(account_id: str, row: Record, state: str, attempt: int, now: float, order_id: str | None = None) -> None:
     """One event came into this state; `attempt` is the number of the try that brought it there."""
-    age_s = now - row["received_at"].timestamp()
+    age_s = now - row["since"].timestamp()
     metrics.settled(row["provider"], row["topic"], state, age_s, attempt)
     say = getattr(log, LEVELS.get(state, "info"))
     say(

@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from handlers import access
 from worker.context import CONTEXT
 from worker.errors import Transient, classify
 from worker.screens.looks import FIRST, RANGES, Looks, Range
@@ -15,7 +16,6 @@ from worker.screens.session import Session, here, session_of
 
 LOOKS: web.AppKey[Looks] = web.AppKey("looks", Looks)
 VIEW = "ops.view"
-REPLAY = "ops.replay"
 
 
 async def overview_page(request: web.Request) -> web.Response:
@@ -53,13 +53,13 @@ def chosen(request: web.Request) -> Range:
 
 async def look_of(request: web.Request, session: Session, choice: Range) -> dict[str, Any]:
     """What the sections show to this person now."""
-    look = await request.app[LOOKS].look(session.actor.account_id, choice)
+    look = await request.app[LOOKS].look(access.reach(session.actor), choice)
     return view(
         look,
         choice,
+        session.actor,
         address=here(request),
         max_attempts=request.app[CONTEXT].settings.max_attempts,
-        may_replay=session.actor.may(REPLAY),
     )
 
 

@@ -1,4 +1,4 @@
-"""Looks at an account, shared by everyone who watches it: however many screens are open, it is read once a moment."""
+"""Looks at an account, shared by all who see the same: however many screens are open, it is read once a moment."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from schemas.account import Reach
 from schemas.provider import Lane
 from worker.store import overview
 from worker.store.db import Pool
@@ -52,22 +53,22 @@ class Looks:
 
     def __init__(self, pool: Pool, clock: Callable[[], float]) -> None:
         self._pool, self._clock = pool, clock
-        self._kept: dict[tuple[str, str], tuple[float, asyncio.Task[Overview]]] = {}
+        self._kept: dict[tuple[Reach, str], tuple[float, asyncio.Task[Overview]]] = {}
 
-    async def look(self, account_id: str, choice: Range) -> Overview:
-        key = (account_id, choice.key)
+    async def look(self, reach: Reach, choice: Range) -> Overview:
+        key = (reach, choice.key)
         now = asyncio.get_running_loop().time()
         until, task = self._kept.get(key, (0.0, None))
         if task is None or (task.done() and (until <= now or task.cancelled() or task.exception())):
-            task = asyncio.create_task(self._read(account_id, choice), name="overview")
+            task = asyncio.create_task(self._read(reach, choice), name="overview")
             self._kept.pop(key, None)
             self._kept[key] = (now + choice.fresh_s, task)
             while len(self._kept) > KEPT:
                 del self._kept[next(iter(self._kept))]
         return await asyncio.shield(task)  # one viewer who leaves must not end the look of the others
 
-    async def _read(self, account_id: str, choice: Range) -> Overview:
-        return await overview.read(self._pool, account_id, choice.span(self.now()), LANES)
+    async def _read(self, reach: Reach, choice: Range) -> Overview:
+        return await overview.read(self._pool, reach, choice.span(self.now()), LANES)
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)

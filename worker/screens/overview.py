@@ -9,13 +9,25 @@ from typing import Any
 
 import msgspec
 
+from schemas.account import Actor, Permission
 from worker.lanes import SLOTS
 from worker.screens import charts, words
 from worker.screens.charts import Chart, Series
 from worker.screens.looks import RANGES, Range
 from worker.store.overview import ConnectionRow, Count, LaneRow, Overview, Step, WorkerRow
 
-SECTIONS = ("welcome", "figures", "states", "charts", "lanes", "connections", "failures", "waiting", "workers")
+SECTIONS = (
+    "registry",
+    "welcome",
+    "figures",
+    "states",
+    "charts",
+    "lanes",
+    "connections",
+    "failures",
+    "waiting",
+    "workers",
+)
 """The parts of the page, each a template `overview/<name>.html`, in the order of the page."""
 
 STATES = ("received", "applied", "ignored", "waiting", "retrying", "dead")
@@ -63,8 +75,8 @@ class LaneLine(msgspec.Struct, frozen=True):
     busy: int
 
 
-def view(look: Overview, choice: Range, *, address: str, max_attempts: int, may_replay: bool) -> dict[str, Any]:
-    """Everything that the sections show. `address` is where this instance answers."""
+def view(look: Overview, choice: Range, actor: Actor, *, address: str, max_attempts: int) -> dict[str, Any]:
+    """Everything that the sections show to this actor. `address` is where this instance answers."""
     steps = _drawable(look)
     return {
         "look": look,
@@ -73,7 +85,9 @@ def view(look: Overview, choice: Range, *, address: str, max_attempts: int, may_
         "ranges": RANGES.values(),
         "address": address,
         "max_attempts": max_attempts,
-        "may_replay": may_replay,
+        "may_replay": actor.may(Permission.OPS_REPLAY),
+        "registry_enabled": actor.registry_enabled,
+        "account_id": actor.account_id,
         "figures": figures(look, choice, steps),
         "states": states(look, choice),
         "throughput": throughput(look, steps),

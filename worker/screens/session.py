@@ -65,10 +65,10 @@ async def open_session(request: web.Request, secret: str, purpose: str) -> str |
         return None
 
 
-async def renewed(request: web.Request, session: Session, permission: str) -> bool:
-    """Whether a session that has been open for a while still stands and may still do this."""
+async def renewed(request: web.Request, session: Session, permission: str) -> Session | None:
+    """A session that has been open for a while, as it stands now; None where it may not do this any more."""
     actor = await tokens.find(request.app[CONTEXT].pool, session.secret, "session")
-    return actor is not None and actor.may(permission)
+    return Session(session.secret, actor) if actor and actor.may(permission) else None
 
 
 def csrf_of(session: Session) -> str:

@@ -75,9 +75,12 @@ async def _watch(request: web.Request, response: EventSourceResponse, session: S
         if ending.is_set() or not response.is_connected():
             return
         try:
-            if tick and tick % SESSION_CHECK_TICKS == 0 and not await renewed(request, session, VIEW):
-                await response.send("Your session has ended.", event="ended")
-                return
+            if tick and tick % SESSION_CHECK_TICKS == 0:
+                now = await renewed(request, session, VIEW)
+                if now is None:
+                    await response.send("Your session has ended.", event="ended")
+                    return
+                session = now  # it may see less than before
             sections = sections_of(request, await look_of(request, session, choice))
         except Exception as error:  # noqa: BLE001  (whatever the database does, the stream says so and goes on)
             log.warning("overview_not_read", error=type(error).__name__, message=said(error))

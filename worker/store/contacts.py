@@ -17,7 +17,7 @@ _SQL = statements("contacts")
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):
-    """`stated_at`: per field, when the value was stated (microseconds since 1970)."""
+    """`stated_at`: per field, when it was stated (microseconds since 1970). `owner_id`: the token whose it is."""
 
     id: str
     email: str | None = None
@@ -25,6 +25,7 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     phone: str | None = None
     anonymous: bool = False
     stated_at: dict[str, int] = {}
+    owner_id: str | None = None
 
 
 async def find_keys(connection: Pooled, account_id: str, keys: Iterable[str]) -> dict[str, str]:
@@ -48,6 +49,7 @@ async def save(connection: Pooled, account_id: str, contacts: Sequence[Contact])
         [row.phone for row in rows],
         [row.anonymous for row in rows],
         [row.stated_at for row in rows],
+        [row.owner_id for row in rows],
     )
 
 
@@ -62,7 +64,7 @@ async def merge(connection: Pooled, account_id: str, merged: Mapping[str, str]) 
     """`merged` (source -> target): all that is theirs goes to the target, the source rows go."""
     sources = sorted(merged)
     targets = [merged[source] for source in sources]
-    for name in ("merge_keys", "merge_orders", "merge_units", "merge_sales_plans"):
+    for name in ("merge_keys", "merge_deals", "merge_orders", "merge_units", "merge_sales_plans"):
         await connection.execute(_SQL[name], account_id, sources, targets)
     await connection.execute(_SQL["delete_contacts"], account_id, sources)
 

@@ -2,18 +2,19 @@
 SELECT key, contact_id FROM contact_keys WHERE account_id = $1 AND key = ANY ($2)
 
 -- lock_contacts: load contacts and hold them until the end of the transaction
-SELECT id, email, name, phone, anonymous, stated_at FROM contacts WHERE account_id = $1 AND id = ANY ($2) ORDER BY id
+SELECT id, email, name, phone, anonymous, stated_at, owner_id
+  FROM contacts WHERE account_id = $1 AND id = ANY ($2) ORDER BY id
    FOR NO KEY UPDATE
 
 -- save_contacts: write contacts, new or changed
-INSERT INTO contacts (account_id, id, email, name, phone, anonymous, stated_at)
-SELECT $1, id, email, name, phone, anonymous, stated_at
-  FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::jsonb[])
-    AS g (id, email, name, phone, anonymous, stated_at)
+INSERT INTO contacts (account_id, id, email, name, phone, anonymous, stated_at, owner_id)
+SELECT $1, id, email, name, phone, anonymous, stated_at, owner_id
+  FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::jsonb[], $8::uuid[])
+    AS g (id, email, name, phone, anonymous, stated_at, owner_id)
  ORDER BY id
 ON CONFLICT (account_id, id) DO UPDATE
    SET email = excluded.email, name = excluded.name, phone = excluded.phone, anonymous = excluded.anonymous,
-       stated_at = excluded.stated_at, version = contacts.version + 1, updated_at = now()
+       stated_at = excluded.stated_at, owner_id = excluded.owner_id, version = contacts.version + 1, updated_at = now()
 
 -- add_keys: keys that no contact has yet; a key that another transaction adds at this moment is waited for
 INSERT INTO contact_keys (account_id, key, contact_id)
@@ -25,6 +26,11 @@ RETURNING key
 UPDATE contact_keys k SET contact_id = g.target
   FROM unnest($2::uuid[], $3::uuid[]) AS g (source, target)
  WHERE k.account_id = $1 AND k.contact_id = g.source
+
+-- merge_deals: all deals of contacts that turned out to be another
+UPDATE deals d SET contact_id = g.target, version = d.version + 1, updated_at = now()
+  FROM unnest($2::uuid[], $3::uuid[]) AS g (source, target)
+ WHERE d.account_id = $1 AND d.contact_id = ANY ($2) AND d.contact_id = g.source
 
 -- merge_orders: all orders of contacts that turned out to be another
 UPDATE orders o SET contact_id = g.target

@@ -1,4 +1,4 @@
-"""Events as they are read."""
+"""Events as they are read. Who sees only their own orders sees only the events that those orders are made of."""
 
 from __future__ import annotations
 
@@ -6,18 +6,26 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from schemas.account import Reach
 from worker.store.db import Pooled
 from worker.store.statements import statements
 
 _SQL = statements("event_reads")
 
 
-async def read(connection: Pooled, account_id: str, ids: Sequence[str]) -> list[asyncpg.Record]:
+async def read(connection: Pooled, reach: Reach, ids: Sequence[str]) -> list[asyncpg.Record]:
     """The events of these ids that there are, in the order of the ids."""
-    rows = {row["id"]: row for row in await connection.fetch(_SQL["read_events"], account_id, ids)} if ids else {}
+    if not ids:
+        return []
+    found = await connection.fetch(_SQL["read_events"], reach.account_id, ids, reach.owner_id)
+    rows = {row["id"]: row for row in found}
     return [rows[id_] for id_ in ids if id_ in rows]
 
 
-async def body(connection: Pooled, account_id: str, event_id: str) -> bytes | None:
-    found: bytes | None = await connection.fetchval(_SQL["read_body"], account_id, event_id)
+async def body(connection: Pooled, reach: Reach, event_id: str) -> bytes | None:
+    found: bytes | None = await connection.fetchval(_SQL["read_body"], reach.account_id, event_id, reach.owner_id)
     return found
+
+
+async def sees(connection: Pooled, reach: Reach, event_id: str) -> bool:
+    return bool(await connection.fetchval(_SQL["sees"], reach.account_id, event_id, reach.owner_id))

@@ -18,7 +18,8 @@ _SQL = statements("inbox")
 RESCUE_AFTER = timedelta(seconds=5)
 """How long a signal may take before the sweep sends it again. In health nothing is ever that old."""
 
-
+REGISTRY_OFF = "registry_off"
+"""Why an event waits while its account's order registry is off."""
 WORKER_DIED = "the worker died while applying it"
 
 
@@ -247,3 +248,15 @@ async def rearm(pool: Pool, account_id: str, event_id: str) -> str | None:
     async with transaction(pool) as connection:
         lane: str | None = await connection.fetchval(_SQL["rearm_event"], account_id, event_id, RESCUE_AFTER)
     return lane
+
+
+async def kept_accounts(connection: Pooled) -> list[str]:
+    """Accounts whose registry is on and that have events left from when it was off."""
+    return [row["id"] for row in await connection.fetch(_SQL["kept_accounts"])]
+
+
+async def release(connection: Pooled, account_id: str, limit: int, rescue_after: timedelta) -> list[str]:
+    """Let the oldest of an account's kept events go, in the lane of bulk work: their ids, oldest first. No more than
+    leave the account with `limit` events that are received and not applied."""
+    rows = await connection.fetch(_SQL["release_kept"], account_id, limit, rescue_after)
+    return sorted(row["event_id"] for row in rows)

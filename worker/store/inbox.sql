@@ -40,11 +40,13 @@ INSERT INTO batches (account_id, id, worker, event_ids) VALUES ($1, $2, $3, $4)
 DELETE FROM batches WHERE account_id = $1 AND id = $2
 
 -- load_events: the given events that still want applying, locked for this transaction; others may hold the rest
-SELECT e.id, e.connection_id, c.name AS connection, c.provider, c.settings, e.topic, e.headers, e.body, e.received_at,
-       e.livemode, s.attempts, s.dossier_id
+SELECT e.id, e.connection_id, c.name AS connection, c.provider, c.settings, e.topic, e.headers, e.body,
+       greatest(e.received_at, s.released_at) AS since, e.received_at, e.livemode, s.attempts, s.dossier_id,
+       a.registry_enabled
   FROM event_states s
   JOIN events e ON e.account_id = s.account_id AND e.id = s.event_id
   JOIN connections c ON c.account_id = e.account_id AND c.id = e.connection_id
+  JOIN accounts a ON a.id = s.account_id
  WHERE s.account_id = $1 AND s.event_id = ANY ($2) AND s.state IN ('received', 'retrying')
  ORDER BY s.event_id
    FOR UPDATE OF s SKIP LOCKED
@@ -67,11 +69,13 @@ UPDATE event_states
  WHERE account_id = $1 AND event_id = $2
 
 -- wake_waiting: events that waited for these dossiers to be claimed are applied by it; those that another transaction holds
--- at this moment are named and left
+-- at this moment are named and left, and so are those that wait for the registry to be enabled: nobody has read them
 WITH waiting AS (
     SELECT event_id FROM event_states WHERE account_id = $1 AND dossier_id = ANY ($2) AND state = 'waiting'
+       AND reason IS DISTINCT FROM 'registry_off'
 ), free AS (
     SELECT event_id FROM event_states WHERE account_id = $1 AND dossier_id = ANY ($2) AND state = 'waiting'
+       AND reason IS DISTINCT FROM 'registry_off'
      ORDER BY event_id FOR UPDATE SKIP LOCKED
 ), woken AS (
     UPDATE event_states s SET state = 'applied', reason = NULL, settled_at = now()
@@ -81,7 +85,8 @@ WITH waiting AS (
 SELECT event_id, woken.event_id IS NOT NULL AS woken FROM waiting LEFT JOIN woken USING (event_id)
 
 -- described_events: what is told of events
-SELECT e.id, c.name AS connection, c.provider, e.topic, e.received_at, s.attempts, s.dossier_id
+SELECT e.id, c.name AS connection, c.provider, e.topic, greatest(e.received_at, s.released_at) AS since, s.attempts,
+       s.dossier_id
   FROM event_states s
   JOIN events e ON e.account_id = s.account_id AND e.id = s.event_id
   JOIN connections c ON c.account_id = e.account_id AND c.id = e.connection_id
@@ -124,3 +129,33 @@ UPDATE event_states
    SET state = 'received', reason = NULL, attempts = 0, next_attempt_at = now() + $3::interval, settled_at = NULL
  WHERE account_id = $1 AND event_id = $2
 RETURNING lane
+
+-- kept_accounts: accounts whose registry is on and that have events from when it was off
+WITH RECURSIVE kept AS (
+    (SELECT account_id FROM event_states WHERE state = 'waiting' AND reason = 'registry_off' ORDER BY account_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT s.account_id FROM event_states s
+             WHERE s.state = 'waiting' AND s.reason = 'registry_off' AND s.account_id > kept.account_id
+             ORDER BY s.account_id LIMIT 1)
+      FROM kept WHERE kept.account_id IS NOT NULL
+)
+SELECT a.id FROM kept JOIN accounts a ON a.id = kept.account_id WHERE a.registry_enabled ORDER BY a.id
+
+-- release_kept: an account's oldest events from when its registry was off are received again, in the lane of bulk work, as
+-- many as there is room for beside what it has received and not applied
+WITH room AS (
+    SELECT $2 - count(*) AS events
+      FROM (SELECT FROM event_states WHERE account_id = $1 AND state = 'received' LIMIT $2) AS unread
+), chosen AS (
+    SELECT event_id FROM event_states
+     WHERE account_id = $1 AND state = 'waiting' AND reason = 'registry_off'
+     ORDER BY event_id
+     LIMIT (SELECT events FROM room)
+       FOR UPDATE SKIP LOCKED
+)
+UPDATE event_states s
+   SET state = 'received', reason = NULL, attempts = 0, lane = 'bulk', next_attempt_at = now() + $3::interval,
+       settled_at = NULL, released_at = now()
+  FROM chosen
+ WHERE s.account_id = $1 AND s.event_id = chosen.event_id
+RETURNING s.event_id

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import asyncpg
 import msgspec
 
+from schemas.account import Reach
 from schemas.fact import Dossier
 from worker.store import dossiers
 from worker.store.db import Pooled
@@ -26,13 +27,14 @@ class OrderRows(msgspec.Struct, frozen=True):
     payments: tuple[Row, ...]
 
 
-async def read(connection: Pooled, account_id: str, ids: Sequence[str]) -> list[OrderRows]:
+async def read(connection: Pooled, reach: Reach, ids: Sequence[str]) -> list[OrderRows]:
     """The orders of these ids that there are, in the order of the ids. Give a connection of `snapshot`."""
     if not ids:
         return []
-    rows = {row["id"]: row for row in await connection.fetch(_SQL["read_orders"], account_id, ids)}
+    found = await connection.fetch(_SQL["read_orders"], reach.account_id, ids, reach.owner_id)
+    rows = {row["id"]: row for row in found}
     items, charges, payments = [
-        _by_order(await connection.fetch(_SQL[name], account_id, ids))
+        _by_order(await connection.fetch(_SQL[name], reach.account_id, list(rows)))
         for name in ("read_items", "read_charges", "read_payments")
     ]
     return [
@@ -42,24 +44,24 @@ async def read(connection: Pooled, account_id: str, ids: Sequence[str]) -> list[
     ]
 
 
-async def surviving(connection: Pooled, account_id: str, order_id: str) -> str | None:
+async def surviving(connection: Pooled, reach: Reach, order_id: str) -> str | None:
     """The order that this one was merged into; None where it was not."""
-    found: str | None = await connection.fetchval(_SQL["merged_into"], account_id, order_id)
+    found: str | None = await connection.fetchval(_SQL["merged_into"], reach.account_id, order_id, reach.owner_id)
     return found
 
 
-async def timeline(connection: Pooled, account_id: str, order_id: str, before: str | None, limit: int) -> list[Row]:
-    return await connection.fetch(_SQL["read_timeline"], account_id, order_id, before, limit)
+async def timeline(connection: Pooled, reach: Reach, order_id: str, before: str | None, limit: int) -> list[Row]:
+    return await connection.fetch(_SQL["read_timeline"], reach.account_id, order_id, before, limit, reach.owner_id)
 
 
-async def dossier(connection: Pooled, account_id: str, order_id: str) -> Dossier | None:
-    content: bytes | None = await connection.fetchval(_SQL["read_dossier"], account_id, order_id)
+async def dossier(connection: Pooled, reach: Reach, order_id: str) -> Dossier | None:
+    content: bytes | None = await connection.fetchval(_SQL["read_dossier"], reach.account_id, order_id, reach.owner_id)
     return None if content is None else dossiers.decode(content)
 
 
-async def owner(connection: Pooled, account_id: str, order_id: str) -> tuple[str | None, int] | None:
+async def owner(connection: Pooled, reach: Reach, order_id: str) -> tuple[str | None, int] | None:
     """(owner, version) of an order; None where there is none."""
-    row = await connection.fetchrow(_SQL["owner"], account_id, order_id)
+    row = await connection.fetchrow(_SQL["owner"], reach.account_id, order_id, reach.owner_id)
     return (row["owner_id"], row["version"]) if row else None
 
 

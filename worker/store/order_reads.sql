@@ -1,11 +1,13 @@
--- read_orders: whole orders
+-- read_orders: whole orders, as far as their reader sees them
 SELECT id, number, title, slug, type, template, status, payment_status, shipping_status, source, managed_by, origin,
        external_id, contact_id, deal_id, owner_id, parent_id, location_id, destination_location_id, offer_id, manager_id,
        sales_status, sale_kind, sale_confirmed_at, sale_confirmed_by, payment_type, external_number, livemode, notes,
        currency, amount, shipping_amount, amount_paid, amount_refunded, is_paid, ordered_at, paid_at, due_at,
        billing_address, shipping_address, tracking_url, summary, refunds, disputes, stripe, rule, version, created_at,
        updated_at
-  FROM orders WHERE account_id = $1 AND id = ANY ($2)
+  FROM orders o WHERE account_id = $1 AND id = ANY ($2)
+   AND ($3::uuid IS NULL OR EXISTS (
+       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND w.owner_id = $3))
 
 -- read_items: the lines of orders
 SELECT order_id, id, position, sku, name, quantity, unit_price, tax_rate, discount, subtotal, tax, total, delivery_method,
@@ -22,15 +24,23 @@ SELECT order_id, id, number, key, status, amount, currency, counted, fee, net, s
   FROM payments WHERE account_id = $1 AND order_id = ANY ($2) ORDER BY order_id, attempted_at, key
 
 -- merged_into: the order that another one was merged into
-SELECT into_order_id FROM order_merges WHERE account_id = $1 AND order_id = $2
+SELECT into_order_id FROM order_merges m WHERE account_id = $1 AND order_id = $2
+   AND ($3::uuid IS NULL OR EXISTS (
+       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = m.into_order_id AND w.owner_id = $3))
 
 -- read_timeline: what changed on an order, newest first, before a given entry
-SELECT id, at, actor, events, changes FROM timeline
+SELECT id, at, actor, events, changes FROM timeline t
  WHERE account_id = $1 AND order_id = $2 AND ($3::uuid IS NULL OR id < $3)
+   AND ($5::uuid IS NULL OR EXISTS (
+       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = t.order_id AND w.owner_id = $5))
  ORDER BY id DESC LIMIT $4
 
 -- read_dossier: all that is stated of a sale
-SELECT content FROM dossiers WHERE account_id = $1 AND id = $2
+SELECT content FROM dossiers d WHERE account_id = $1 AND id = $2
+   AND ($3::uuid IS NULL OR EXISTS (
+       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = d.id AND w.owner_id = $3))
 
 -- owner: who owns an order, and its version
-SELECT owner_id, version FROM orders WHERE account_id = $1 AND id = $2
+SELECT owner_id, version FROM orders o WHERE account_id = $1 AND id = $2
+   AND ($3::uuid IS NULL OR EXISTS (
+       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND w.owner_id = $3))

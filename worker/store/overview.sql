@@ -1,11 +1,15 @@
--- any_event: whether the account has ever received anything
-SELECT EXISTS (SELECT FROM events WHERE account_id = $1)
+-- any_event: whether the account has ever received anything. Here as below: as far as the reader sees it (O12)
+SELECT EXISTS (SELECT FROM events WHERE account_id = $1
+   AND ($2::uuid IS NULL OR id IN (
+       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $2)))
 
 -- open_states: how many events are in each unsettled state now (counted up to a limit), and since when the oldest
 SELECT g.state, n.events,
        (SELECT e.received_at
           FROM event_states s JOIN events e ON e.account_id = s.account_id AND e.id = s.event_id
          WHERE s.account_id = $1 AND s.state = g.state AND s.state IN ('received', 'waiting', 'retrying', 'dead')
+           AND ($3::uuid IS NULL OR s.event_id IN (
+       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $3))
          ORDER BY s.event_id
          LIMIT 1) AS oldest
   FROM unnest(ARRAY['received', 'waiting', 'retrying', 'dead']) AS g (state)
@@ -13,13 +17,18 @@ SELECT g.state, n.events,
        SELECT count(*) AS events
          FROM (SELECT FROM event_states s
                 WHERE s.account_id = $1 AND s.state = g.state AND s.state IN ('received', 'waiting', 'retrying', 'dead')
+                  AND ($3::uuid IS NULL OR s.event_id IN (
+       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $3))
                 LIMIT $2) AS counted) AS n
 
--- queued: the events of each lane that nobody has applied yet (counted up to a limit, oldest first)
-SELECT q.lane, q.events, e.received_at AS oldest
-  FROM (SELECT lane, count(*) AS events, min(event_id::text)::uuid AS first
-          FROM (SELECT lane, event_id FROM event_states
+-- queued: the events of each lane that nobody has applied yet (counted up to a limit, oldest first); the age of one that
+-- was kept while the registry was off counts from when it was let go
+SELECT q.lane, q.events, greatest(e.received_at, q.released_at) AS oldest
+  FROM (SELECT lane, count(*) AS events, min(event_id::text)::uuid AS first, min(released_at) AS released_at
+          FROM (SELECT lane, event_id, released_at FROM event_states
                  WHERE account_id = $1 AND state = 'received'
+                   AND ($3::uuid IS NULL OR event_id IN (
+       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $3))
                  ORDER BY event_id
                  LIMIT $2) AS counted
          GROUP BY lane) AS q
@@ -29,6 +38,8 @@ SELECT q.lane, q.events, e.received_at AS oldest
 SELECT lane, state, count(*) AS events
   FROM (SELECT lane, state FROM event_states
          WHERE account_id = $1 AND event_id >= $2
+           AND ($4::uuid IS NULL OR event_id IN (
+       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $4))
          ORDER BY event_id DESC
          LIMIT $3) AS recent
  GROUP BY lane, state
@@ -40,17 +51,25 @@ SELECT b.at, n.events
        SELECT count(*) AS events
          FROM (SELECT FROM events
                 WHERE account_id = $1 AND received_at >= b.at AND received_at < b.at + $4::interval
+                  AND ($6::uuid IS NULL OR id IN (
+       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $6))
                 LIMIT $5) AS counted) AS n
  ORDER BY b.at
 
 -- arrived_since: how many deliveries came since a time, up to a limit
-SELECT count(*) FROM (SELECT FROM events WHERE account_id = $1 AND received_at >= $2 LIMIT $3) AS counted
+SELECT count(*)
+  FROM (SELECT FROM events WHERE account_id = $1 AND received_at >= $2
+           AND ($4::uuid IS NULL OR id IN (
+       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $4))
+         LIMIT $3) AS counted
 
 -- troubles: when the events came that are retrying or dead now, by step of time
 SELECT date_bin($4::interval, t.received_at, $3::timestamptz) AS at, count(*) AS events
   FROM (SELECT e.received_at
           FROM event_states s JOIN events e ON e.account_id = s.account_id AND e.id = s.event_id
          WHERE s.account_id = $1 AND s.state IN ('retrying', 'dead') AND s.event_id >= $2
+           AND ($6::uuid IS NULL OR s.event_id IN (
+       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $6))
          LIMIT $5) AS t
  WHERE t.received_at >= $3
  GROUP BY 1
@@ -58,11 +77,13 @@ SELECT date_bin($4::interval, t.received_at, $3::timestamptz) AS at, count(*) AS
 -- speed: how long the newest events of each step took to be applied, and how many succeeded at the first try
 WITH sample AS MATERIALIZED (
     SELECT b.at, s.lane, s.state, s.attempts,
-           greatest(0, extract(epoch FROM s.settled_at - e.received_at) * 1000)::float8 AS ms
+           greatest(0, extract(epoch FROM s.settled_at - greatest(e.received_at, s.released_at)) * 1000)::float8 AS ms
       FROM generate_series($2::timestamptz, $3::timestamptz, $4::interval) AS b (at)
      CROSS JOIN LATERAL (
            SELECT id, received_at FROM events
             WHERE account_id = $1 AND received_at >= b.at AND received_at < b.at + $4::interval
+              AND ($6::uuid IS NULL OR id IN (
+       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $6))
             ORDER BY received_at DESC, id DESC
             LIMIT $5) AS e
       JOIN event_states s ON s.account_id = $1 AND s.event_id = e.id
@@ -84,6 +105,8 @@ SELECT c.name, c.provider, last.received_at AS last_at, last.livemode AS last_li
   LEFT JOIN LATERAL (
        SELECT e.received_at, e.livemode FROM events e
         WHERE e.account_id = $1 AND e.connection_id = c.id
+          AND ($5::uuid IS NULL OR e.id IN (
+       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $5))
         ORDER BY e.received_at DESC
         LIMIT 1) AS last ON true
   LEFT JOIN LATERAL (
@@ -91,6 +114,8 @@ SELECT c.name, c.provider, last.received_at AS last_at, last.livemode AS last_li
               bool_or(r.livemode) AS live, bool_or(NOT r.livemode) AS test
          FROM (SELECT e.received_at, e.livemode, e.id_conflict FROM events e
                 WHERE e.account_id = $1 AND e.connection_id = c.id AND e.received_at >= $2
+                  AND ($5::uuid IS NULL OR e.id IN (
+       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $5))
                 ORDER BY e.received_at DESC
                 LIMIT $4) AS r) AS n ON true
   LEFT JOIN LATERAL (
@@ -116,6 +141,8 @@ SELECT s.event_id AS id, c.name AS connection, e.topic, s.state, s.reason, s.att
        e.livemode
   FROM (SELECT * FROM event_states
          WHERE account_id = $1 AND state IN ('retrying', 'dead')
+           AND ($3::uuid IS NULL OR event_id IN (
+       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $3))
          ORDER BY event_id DESC
          LIMIT $2) AS s
   JOIN events e ON e.account_id = s.account_id AND e.id = s.event_id
@@ -129,6 +156,8 @@ SELECT CASE WHEN count(DISTINCT w.reason) = 1 THEN min(w.reason) ELSE w.kind END
   FROM (SELECT coalesce(reason, '') AS reason, regexp_replace(coalesce(reason, ''), '\S*[0-9]\S*', '…', 'g') AS kind, event_id
           FROM event_states
          WHERE account_id = $1 AND state = 'waiting'
+           AND ($4::uuid IS NULL OR event_id IN (
+       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $4))
          ORDER BY event_id DESC
          LIMIT $2) AS w
   JOIN events e ON e.account_id = $1 AND e.id = w.event_id

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from schemas.account import Reach
 from worker.store.db import Pooled
 
 Found = list[tuple[datetime | None, str]]
@@ -21,6 +22,8 @@ _ORDERS = {
     "origin": "o.origin = {}",
     "external_id": "o.external_id = {}",
     "contact_id": "o.contact_id = {}",
+    "deal_id": "o.deal_id = {}",
+    "owner_id": "o.owner_id = {}",
     "status": "o.status = {}",
     "payment_status": "o.payment_status = {}",
     "source": "o.source = {}",
@@ -30,6 +33,7 @@ _ORDERS = {
     "created_from": "o.created_at >= {}",
     "created_to": "o.created_at < {}",
 }
+_DEALS = {"contact_id": "d.contact_id = {}", "owner_id": "d.owner_id = {}", "status": "d.status = {}"}
 _EVENTS = {
     "connection": "e.connection_id = (SELECT id FROM connections c WHERE c.account_id = e.account_id AND c.name = {})",
     "topic": "e.topic = {}",
@@ -81,13 +85,25 @@ _OF_ORDER = """e.id IN (SELECT s.event_id FROM event_states s WHERE s.account_id
     SELECT l.dossier_id FROM links l WHERE l.account_id = e.account_id AND l.key = ANY ({})
     UNION SELECT o.id FROM orders o WHERE o.account_id = e.account_id AND o.external_id = {}))"""
 
+_WITHIN = {
+    # Whose rows a reader sees who does not see all: read from the owner's side, since what one person owns is little.
+    "orders": "o.id IN (SELECT w.order_id FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = {})",
+    "events": "e.id IN (SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = {})",
+    "contacts": "c.owner_id = {}",
+    "deals": "d.owner_id = {}",
+}
+
 
 class _Query:
-    """Clauses and their arguments. `{}` in a clause is the place of its next argument."""
+    """Clauses and their arguments, for one table, as far as its reader sees it. `{}` in a clause is the place of its
+    next argument."""
 
-    def __init__(self, account_id: str) -> None:
-        self.arguments: list[Any] = [account_id]
+    def __init__(self, reach: Reach, table: str, alias: str = "") -> None:
+        self.arguments: list[Any] = [reach.account_id]
         self.clauses: list[str] = []
+        self._table, self._alias = table, alias or table[0]
+        if reach.owner_id is not None:
+            self.add(_WITHIN[table], reach.owner_id)
 
     def argument(self, value: Any) -> str:
         self.arguments.append(value)
@@ -106,9 +122,8 @@ class _Query:
             if given.get(name) is not None:
                 self.add(clause, given[name])
 
-    async def run(
-        self, connection: Pooled, table: str, alias: str, time: str, before: tuple[datetime, str] | None, limit: int
-    ) -> Found:
+    async def run(self, connection: Pooled, time: str, before: tuple[datetime, str] | None, limit: int) -> Found:
+        table, alias = self._table, self._alias
         if before:
             self.add(f"({alias}.{time}, {alias}.id) < ({{}}, {{}})", *before)
         where = " AND ".join([f"{alias}.account_id = $1", *self.clauses])
@@ -121,10 +136,10 @@ class _Query:
 
 
 async def orders(
-    connection: Pooled, account_id: str, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
+    connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
     """Orders by their filters. `q` begins an external id, a platform's number, words of the title; or is the number."""
-    query = _Query(account_id)
+    query = _Query(reach, "orders")
     query.add_filters(_ORDERS, given)
     if text := given.get("q"):
         prefix = _prefix(text.strip().lower())
@@ -138,14 +153,14 @@ async def orders(
         if number.isascii() and number.isdigit() and int(number) <= _LARGEST:
             parts.append(("o.number = {}", [int(number)]))
         query.add_any(parts)
-    return await query.run(connection, "orders", "o", "created_at", before, limit)
+    return await query.run(connection, "created_at", before, limit)
 
 
 async def events(
-    connection: Pooled, account_id: str, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
+    connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
     """Events by their filters; `q` is an event's id, a delivery id, or the id of something that the event speaks of."""
-    query = _Query(account_id)
+    query = _Query(reach, "events")
     topic = given.get("topic")
     if topic and topic.endswith("*"):
         given = {**given, "topic": None, "topic_prefix": _prefix(topic[:-1])}
@@ -154,7 +169,7 @@ async def events(
         query.add(_STATES[given["state"]])
     if text := given.get("q"):
         text = text.strip()
-        names = await connection.fetch("SELECT id, name FROM connections WHERE account_id = $1", account_id)
+        names = await connection.fetch("SELECT id, name FROM connections WHERE account_id = $1", reach.account_id)
         keys = [text, f"stripe:{text}", *(f"{row['name']}:{text}" for row in names)]
         parts: list[tuple[str, Sequence[Any]]] = [
             ("(e.connection_id = ANY ({}) AND e.delivery_id = {})", [[row["id"] for row in names], text]),
@@ -164,14 +179,16 @@ async def events(
             parts.append(("e.id = {}", [text]))
             parts.append((_OF_DOSSIER, [text]))
         query.add_any(parts)
-    return await query.run(connection, "events", "e", "received_at", before, limit)
+    return await query.run(connection, "received_at", before, limit)
 
 
 async def contacts(
-    connection: Pooled, account_id: str, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
+    connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
     """Contacts by e-mail address, or by `q`: what begins the address or words of the name."""
-    query = _Query(account_id)
+    query = _Query(reach, "contacts")
+    if given.get("owner_id"):
+        query.add("c.owner_id = {}", given["owner_id"])
     if given.get("email"):
         query.add(_EMAIL, given["email"].strip().lower())
     if text := given.get("q"):
@@ -179,23 +196,36 @@ async def contacts(
         if words := _words(text):
             parts.append((r"to_tsvector('simple', regexp_replace(c.name, '\W+', ' ', 'g')) @@ {}::tsquery", [words]))
         query.add_any(parts)
-    return await query.run(connection, "contacts", "c", "created_at", before, limit)
+    return await query.run(connection, "created_at", before, limit)
+
+
+async def deals(
+    connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
+) -> Found:
+    """Deals by their filters; `q` begins words of the title."""
+    query = _Query(reach, "deals")
+    query.add_filters(_DEALS, given)
+    if text := given.get("q"):
+        words = _words(text)
+        title = (r"to_tsvector('simple', regexp_replace(d.title, '\W+', ' ', 'g')) @@ {}::tsquery", [words])
+        query.add_any([title] if words else [])
+    return await query.run(connection, "created_at", before, limit)
 
 
 async def movements(
     connection: Pooled, account_id: str, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
     """Movements of stock by their filters; an order's are also those of the orders that were merged into it."""
-    query = _Query(account_id)
+    query = _Query(Reach(account_id), "stock_movements", "m")
     query.add_filters(_MOVEMENTS, given)
-    return await query.run(connection, "stock_movements", "m", "at", before, limit)
+    return await query.run(connection, "at", before, limit)
 
 
 async def levels(
     connection: Pooled, account_id: str, given: Mapping[str, Any], after: tuple[str, str] | None, limit: int
 ) -> list[tuple[str, str]]:
     """(sku, location) of which stock was ever moved, in this order, by their filters."""
-    query = _Query(account_id)
+    query = _Query(Reach(account_id), "stock_levels", "l")
     query.add_filters(_LEVELS, given)
     if given.get("negative"):
         query.add(_NEGATIVE[given["negative"]])
@@ -219,7 +249,7 @@ async def records(
     limit: int,
 ) -> Found:
     """Records of a table of the catalogue. `q` begins a product's sku or words of the name, or is an offer's number."""
-    query = _Query(account_id)
+    query = _Query(Reach(account_id), table, "r")
     query.add_filters({**_RECORDS[table], "archived": "r.archived = {}"}, given)
     if text := given.get("q"):
         parts: list[tuple[str, Sequence[Any]]] = []
@@ -231,7 +261,7 @@ async def records(
         if table == "offers" and number.isascii() and number.isdigit() and int(number) <= _LARGEST:
             parts.append(("r.number = {}", [int(number)]))
         query.add_any(parts)
-    return await query.run(connection, table, "r", "created_at", before, limit)
+    return await query.run(connection, "created_at", before, limit)
 
 
 def _prefix(text: str) -> str:

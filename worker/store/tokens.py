@@ -17,10 +17,23 @@ import msgspec
 from schemas.account import Actor, Permission, Role
 from worker.errors import UserError
 from worker.ids import new_id
-from worker.store.db import Pool, acquire, transaction
+from worker.store.db import Pool, Pooled, acquire, transaction
 from worker.store.statements import statements
 
-__all__ = ["Actor", "TokenRow", "add", "find", "forget", "get", "grant", "issue", "list_", "new_secret", "revoke"]
+__all__ = [
+    "Actor",
+    "TokenRow",
+    "add",
+    "exists",
+    "find",
+    "forget",
+    "get",
+    "grant",
+    "issue",
+    "list_",
+    "new_secret",
+    "revoke",
+]
 
 _SQL = statements("tokens")
 PREFIXES = {"bearer": "dbk_", "link": "dbl_", "session": "dbs_"}
@@ -107,7 +120,15 @@ async def find(pool: Pool, secret: str, purpose: str = "bearer") -> Actor | None
         row = await connection.fetchrow(statement, hash_of(secret), purpose)
     if row is None:
         return None
-    return Actor(row["account_id"], row["id"], row["name"], Role(row["role"]), frozenset(row["permissions"]))
+    return Actor(
+        account_id=row["account_id"],
+        token_id=row["id"],
+        name=row["name"],
+        role=Role(row["role"]),
+        permissions=frozenset(row["permissions"]),
+        owner_privacy=row["owner_privacy"],
+        registry_enabled=row["registry_enabled"],
+    )
 
 
 async def forget(pool: Pool, secret: str) -> None:
@@ -128,6 +149,11 @@ async def get(pool: Pool, account_id: str, token_id: str) -> TokenRow | None:
     async with acquire(pool) as connection:
         row = await connection.fetchrow(_SQL["get_token"], account_id, token_id)
     return _token(row) if row else None
+
+
+async def exists(connection: Pooled, account_id: str, token_id: str) -> bool:
+    """Whether the account has such a token, revoked or not: who may own something."""
+    return bool(await connection.fetchval(_SQL["token_exists"], account_id, token_id))
 
 
 async def list_(pool: Pool, account_id: str, *, before: str | None = None, limit: int = 1000) -> list[TokenRow]:

@@ -8,17 +8,19 @@ SELECT $1, account_id, id, $4, $5 FROM tokens WHERE account_id = $2 AND id = $3 
 ON CONFLICT (hash) DO NOTHING
 RETURNING hash
 
--- find_token: whose secret this is, if it still stands
-SELECT t.account_id, t.id, t.name, t.role, t.permissions
+-- find_token: whose secret this is, if it still stands, and the switches of the account
+SELECT t.account_id, t.id, t.name, t.role, t.permissions, a.owner_privacy, a.registry_enabled
   FROM token_directory d
   JOIN tokens t ON t.account_id = d.account_id AND t.id = d.token_id
+  JOIN accounts a ON a.id = t.account_id
  WHERE d.hash = $1 AND d.purpose = $2 AND (d.expires_at IS NULL OR d.expires_at > now()) AND t.revoked_at IS NULL
 
 -- use_link: whose single-use secret this is; finding it uses it up
 WITH used AS (DELETE FROM token_directory WHERE hash = $1 AND purpose = $2 RETURNING account_id, token_id, expires_at)
-SELECT t.account_id, t.id, t.name, t.role, t.permissions
+SELECT t.account_id, t.id, t.name, t.role, t.permissions, a.owner_privacy, a.registry_enabled
   FROM used u
   JOIN tokens t ON t.account_id = u.account_id AND t.id = u.token_id
+  JOIN accounts a ON a.id = t.account_id
  WHERE u.expires_at > now() AND t.revoked_at IS NULL
 
 -- forget_hash: end one session
@@ -49,3 +51,6 @@ SELECT t.account_id, t.id, t.name, t.role, t.permissions, t.created_at, t.revoke
 -- forget_expired: secrets whose time is over, a few at a time
 DELETE FROM token_directory WHERE hash IN (
     SELECT hash FROM token_directory WHERE expires_at < now() ORDER BY expires_at LIMIT 100 FOR UPDATE SKIP LOCKED)
+
+-- token_exists: whether there is such a token, revoked or not
+SELECT true FROM tokens WHERE account_id = $1 AND id = $2

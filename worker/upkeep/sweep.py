@@ -23,6 +23,11 @@ PERIOD_S = 1.0
 LIMIT = 2000
 AGAIN_AFTER = timedelta(seconds=10)
 """How long a repeated signal may take before it is repeated again."""
+KEPT_LIMIT = 2000
+"""How many events an account may have received and not applied while more of those are let go that were kept while its
+registry was off: new events never wait behind a flood of old ones."""
+KEPT_RESCUE_AFTER = timedelta(seconds=30)
+"""How long such an event may take before the sweep takes its signal for lost: the lane of bulk work has one slot."""
 DEAD_WORKER_AFTER = timedelta(seconds=15)
 FORGOTTEN_AFTER = timedelta(minutes=5)
 """No batch runs for so long (arq ends it after two minutes): its row outlived it, since PostgreSQL was away when it
@@ -31,7 +36,7 @@ _LOCK = 0x73776565
 
 
 async def tick(ctx: Context) -> int:
-    """One sweep; how many events were signalled again."""
+    """One sweep; how many events were signalled again. What was kept while a registry was off is let go as well."""
     await _take_up_orphans(ctx)  # first: what killed a worker is then signalled alone
     async with transaction(ctx.pool) as connection:
         if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK):
@@ -39,6 +44,14 @@ async def tick(ctx: Context) -> int:
         due = await inbox.due(connection, LIMIT)
         if due:
             await inbox.postpone(connection, due, AGAIN_AFTER)
+        released = {
+            account_id: await inbox.release(connection, account_id, KEPT_LIMIT, KEPT_RESCUE_AFTER)
+            for account_id in await inbox.kept_accounts(connection)
+        }
+    for account_id, event_ids in released.items():
+        ctx.lanes.signal(Lane.BULK, account_id, event_ids)
+        if event_ids:
+            log.info("events_released", account=account_id, events=len(event_ids))
     for event in due:
         # Suspects of having killed a worker go through the lane of one slot: side by side in one process, the one that
         # kills would take the others with it each time, until they were dead too.

@@ -1,0 +1,63 @@
+"""Changing the settings of an account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+from zoneinfo import available_timezones
+
+import msgspec
+
+from handlers import money
+from handlers.errors import Refused, Unmappable
+from worker.store import accounts
+from worker.store.accounts import Account
+from worker.store.db import Pool, transaction
+
+
+async def change(pool: Pool, account_id: str, changes: Mapping[str, Any], if_match: int | None = None) -> Account:
+    """The account with the given settings in place of those it had. What is not named stays, and a change that changes
+    nothing leaves the version as it is.
+
+    Raises Refused: `version`; `invalid` for a currency or time zone that there is not.
+    """
+    check(changes)
+    async with transaction(pool) as connection:
+        held = await accounts.hold(connection, account_id)
+        if if_match is not None and if_match != held.version:
+            raise Refused(
+                "version",
+                f"The account is at version {held.version} now, not {if_match}.",
+                remedy="Get it again and repeat the change.",
+            )
+        given = dict(changes)
+        if "retry_intervals_s" in given:
+            given["retry_intervals_s"] = tuple(given["retry_intervals_s"])
+        wanted = msgspec.structs.replace(held, **given)
+        if wanted != held:
+            await accounts.save(connection, wanted)
+        return await accounts.get(connection, account_id)
+
+
+def check(settings: Mapping[str, Any]) -> None:
+    """Raise Refused (`invalid`) for a currency or a time zone that there is not."""
+    if "currency" in settings:
+        try:
+            money.currency(settings["currency"], "currency")
+        except Unmappable as error:
+            raise Refused(
+                "invalid", error.problem, field="currency", remedy="Use a three-letter code such as BRL."
+            ) from None
+    if "timezone" in settings and settings["timezone"] not in _zones():
+        raise Refused(
+            "invalid",
+            "There is no such time zone.",
+            field="timezone",
+            remedy="Use a name of the IANA database, such as America/Sao_Paulo.",
+        )
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())

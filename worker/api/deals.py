@@ -1,0 +1,82 @@
+"""Deals over the API."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from handlers import access
+from schemas.account import Permission
+from schemas.api.deal import DealBody, DealCreate, DealPage, DealPatch, DealQuery
+from worker.actions import deals as actions
+from worker.api import cursor
+from worker.api.operation import Ask, Operations, answer, changed_meanwhile, missing
+from worker.store import deals, search
+from worker.store.db import acquire
+from worker.store.snapshot import snapshot
+
+OPERATIONS = Operations("deals")
+
+
+@OPERATIONS.declare("GET", "/deals", "List deals", query=DealQuery, answer=DealPage)
+async def list_deals(ask: Ask, query: DealQuery) -> web.Response:
+    """Newest first. All filters given must hold."""
+    place = cursor.decode("deals", query.cursor)
+    before = (place.moment, place.id) if place else None
+    async with snapshot(ask.ctx.pool) as connection:
+        found = await search.deals(connection, ask.reach, query.model_dump(), before, query.limit + 1)
+        rows = await deals.read(connection, ask.reach, [id_ for _, id_ in found[: query.limit]])
+    return answer(cursor.page(DealPage, [DealBody(**row) for row in rows], found, "deals", query.limit))
+
+
+@OPERATIONS.declare("GET", "/deals/{deal_id}", "Get a deal", answer=DealBody, headers=("ETag",))
+async def get_deal(ask: Ask, deal_id: str) -> web.Response:
+    """One deal. Its orders are at `GET /api/v1/orders?deal_id=`."""
+    return await _shown(ask, deal_id)
+
+
+@OPERATIONS.declare(
+    "POST",
+    "/deals",
+    "Create a deal",
+    permission=Permission.CRM_MANAGE,
+    body=DealCreate,
+    answer=DealBody,
+    statuses={201: "Created."},
+    headers=("ETag", "Location"),
+)
+async def create_deal(ask: Ask, body: DealCreate) -> web.Response:
+    """A manager owns the deals they make, and so does a rep while owner privacy is on."""
+    deal_id = await actions.create(ask.ctx, ask.actor, body.model_dump())
+    response = await _shown(ask, deal_id, status=201)
+    response.headers["Location"] = f"/api/v1/deals/{deal_id}"
+    return response
+
+
+@OPERATIONS.declare(
+    "PATCH",
+    "/deals/{deal_id}",
+    "Change a deal",
+    permission=Permission.CRM_MANAGE,
+    body=DealPatch,
+    answer=DealBody,
+    errors=(412,),
+    headers=("ETag",),
+)
+async def change_deal(ask: Ask, deal_id: str, body: DealPatch) -> web.Response:
+    """Only the fields given are changed."""
+    async with acquire(ask.ctx.pool) as connection:
+        rows = await deals.read(connection, ask.reach, [deal_id])
+    if not rows:
+        return missing("deals")
+    access.check_write(ask.actor, rows[0]["owner_id"], "deals")
+    if not ask.expects(rows[0]["version"]):
+        return changed_meanwhile(rows[0]["version"])
+    expected = rows[0]["version"] if "If-Match" in ask.request.headers else None
+    await actions.change(ask.ctx, ask.actor, deal_id, body.model_dump(exclude_unset=True), expected)
+    return await _shown(ask, deal_id)
+
+
+async def _shown(ask: Ask, deal_id: str, *, status: int = 200) -> web.Response:
+    async with acquire(ask.ctx.pool) as connection:
+        rows = await deals.read(connection, ask.reach, [deal_id])
+    return answer(DealBody(**rows[0]), status, ETag=f'"{rows[0]["version"]}"') if rows else missing("deals")
