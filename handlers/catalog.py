@@ -56,9 +56,10 @@ def makes_line(wish: Wish) -> bool:
 
 
 def offer_line(wish: Wish, offer: Offer) -> dict[str, Any]:
-    """The line of an order for an offer: unit price x quantity. Refused for several where it may be sold once only."""
+    """The line of an order for an offer: unit price x quantity. Refused for several, or for a part, of one that is
+    sold one at a time."""
     quantity = wish.get("quantity") or "1"
-    if Decimal(quantity) > 1 and not offer.several_units:
+    if Decimal(quantity) != 1 and not offer.several_units:
         raise Refused(
             "invalid", f"The offer {offer.name} is sold one at a time.", field="quantity",
             remedy="Leave the quantity out, or let the offer be sold in several units.",

@@ -17,10 +17,11 @@ from typing import Any, Protocol, TypeAlias
 import msgspec
 from simpleeval import SimpleEval
 
+from handlers.money import LARGEST
+
 Operand: TypeAlias = Decimal | str | bool
 LENGTH, SIZE, DEPTH = 500, 200, 80
 """The longest text, and the largest and deepest tree, of a formula."""
-LARGEST = 10**15
 _DIGITS = 12
 _CONTEXT = Context(
     prec=34, rounding=ROUND_HALF_UP, Emin=-999, Emax=999, traps=[InvalidOperation, DivisionByZero, Overflow]
@@ -70,7 +71,10 @@ def read(text: str) -> Formula:
     try:
         tree = ast.parse(written, mode="eval").body
     except SyntaxError as error:
-        raise Unusable("it is nested too deeply" if "too many nested" in str(error) else "it is not complete") from None
+        deep = "too many nested" in str(error)
+        raise Unusable("it is nested too deeply" if deep else "its parts do not fit, or one is missing") from None
+    except ValueError:  # a NUL, or half of a character
+        raise Unusable("a text in it holds what cannot be stored") from None
     except (RecursionError, MemoryError):
         raise Unusable("it is nested too deeply") from None
     _check(tree)

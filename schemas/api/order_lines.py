@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from schemas.api.fields import Attribute, Wire
+from schemas.api.fields import Wire
 from schemas.api.order import Item
 from schemas.api.product_template import ProductColumn
 
@@ -12,7 +12,7 @@ from schemas.api.product_template import ProductColumn
 class LineCell(Wire):
     """What a column shows for a line. Of `value` and `error` at most one is not null."""
 
-    value: Attribute
+    value: str | int | bool | None
     error: str | None = Field(description="Why there is no value, such as `it divides by zero`.")
 
 

@@ -13,6 +13,7 @@ import pytest
 from tests.world import World
 from worker.apply import batch as applying
 from worker.errors import Transient
+from worker.ids import new_id
 from worker.store import inbox
 from worker.store.db import transaction
 from worker.upkeep import overdue, sweep
@@ -89,8 +90,20 @@ async def test_two_orders_that_turn_out_to_be_one_become_one(shop: World) -> Non
     link = {"id": "evt_link", "object": "event", "type": "invoice_payment.paid", "created": 1_700_000_060, "livemode": True,
             "data": {"object": {"object": "invoice_payment", "id": "inpay_1", "invoice": "in_1", "amount_paid": 1000, "currency": "usd",
                                 "status": "paid", "payment": {"type": "payment_intent", "payment_intent": "pi_1"}}}}  # fmt: skip
+    product = new_id()
+    await shop.ctx.pool.execute(
+        "INSERT INTO products (account_id, id, sku, name, kind, attributes, tracked, archived) VALUES ($1, $2, 'M', 'Machine', 'goods', '{}', true, false)",
+        shop.account_id, product,
+    )  # fmt: skip
+    await shop.ctx.pool.execute(
+        "INSERT INTO units (account_id, id, product_id, serial_number, order_id, order_item_id, attributes, archived) "
+        "SELECT account_id, gen_random_uuid(), $1, external_id, id, gen_random_uuid(), '{}', false FROM orders",
+        product,
+    )
     await shop.deliver("stripe", link)
     [order] = await shop.rows("SELECT id, external_id, amount_paid FROM orders")
+    units = await shop.rows("SELECT serial_number FROM units WHERE order_id = $1 ORDER BY 1", order["id"])
+    assert [row["serial_number"] for row in units] == ["cs_1", "in_1"], "units that went out with either"
     assert (order["external_id"], order["amount_paid"]) == ("cs_1", 1000)
     [merge] = await shop.rows("SELECT order_id, into_order_id FROM order_merges")
     assert merge["into_order_id"] == order["id"] != merge["order_id"]

@@ -105,7 +105,7 @@ def test_S1_an_offer_makes_the_line_of_an_order_without_items() -> None:
     assert catalog.currency({"offer_id": "o", "items": [{}]}, None, OFFER, "BRL") == "BRL"
     with pytest.raises(Refused, match="The offer is in USD"):
         catalog.currency({"offer_id": "o", "currency": "BRL"}, None, OFFER, "BRL")
-    for quantity in ("2", "1.5"):
+    for quantity in ("2", "1.5", "0.5"):
         with pytest.raises(Refused, match="one at a time"):
             catalog.offer_line({**wish, "quantity": quantity}, OFFER)
 

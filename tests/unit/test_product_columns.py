@@ -35,7 +35,7 @@ def cells(columns: list[Column], **attributes: Any) -> dict[str, Cell]:
         ([column("a", "text", options=("x",))], "columns.0.options", "options"),
         ([column("a", "date", formula="1")], "columns.0.type", "formula"),
         ([column("a", formula="1", required=True)], "columns.0.required", "computed"),
-        ([column("a", formula="1 +")], "columns.0.formula", "not complete"),
+        ([column("a", formula="1 +")], "columns.0.formula", "do not fit"),
         ([column("a"), column("b", formula="a + wieght")], "columns.1.formula", "speaks of wieght"),
         ([column("a", formula="a + 1")], "columns.0.formula", "circle: a -> a"),
         ([column("a", formula="b"), column("b", formula="c"), column("c", formula="a")], "columns.0.formula", "circle"),

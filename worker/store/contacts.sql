@@ -40,12 +40,12 @@ UPDATE orders o SET contact_id = g.target
 -- merge_units: all units of contacts that turned out to be another
 UPDATE units u SET contact_id = g.target
   FROM unnest($2::uuid[], $3::uuid[]) AS g (source, target)
- WHERE u.account_id = $1 AND u.contact_id = g.source
+ WHERE u.account_id = $1 AND u.contact_id = ANY ($2) AND u.contact_id = g.source
 
 -- merge_sales_plans: all sales plans of contacts that turned out to be another
 UPDATE sales_plans s SET contact_id = g.target
   FROM unnest($2::uuid[], $3::uuid[]) AS g (source, target)
- WHERE s.account_id = $1 AND s.contact_id = g.source
+ WHERE s.account_id = $1 AND s.contact_id = ANY ($2) AND s.contact_id = g.source
 
 -- delete_contacts: contacts that turned out to be another
 DELETE FROM contacts WHERE account_id = $1 AND id = ANY ($2)

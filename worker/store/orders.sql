@@ -106,7 +106,7 @@ UPDATE order_merges m SET into_order_id = g.target
 -- merge_units: units that went out with orders that turned out to be another; the lines there have other ids
 UPDATE units u SET order_id = g.target, order_item_id = NULL
   FROM unnest($2::uuid[], $3::uuid[]) AS g (source, target)
- WHERE u.account_id = $1 AND u.order_id = g.source
+ WHERE u.account_id = $1 AND u.order_id = ANY ($2) AND u.order_id = g.source
 
 -- delete_orders: orders that turned out to be another; each that may have moved stock, with its parent
 WITH gone AS (
