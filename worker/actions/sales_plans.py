@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from handlers import access
 from handlers.errors import Refused
 from schemas.account import Actor, Role
 from worker.actions.records import writing
 from worker.context import Context
 from worker.ids import new_id
-from worker.store import contacts, sales_plans
+from worker.store import contact_reads, sales_plans
 from worker.store.records import Records
 
 _TABLE = Records("sales_plans")
@@ -25,7 +26,7 @@ async def create(
     plan_id = new_id()
     now = datetime.fromtimestamp(ctx.clock(), UTC)
     async with writing(ctx, _TABLE) as connection:
-        if not await contacts.exists(connection, actor.account_id, contact_id):
+        if not await contact_reads.read(connection, access.reach(actor), [contact_id]):
             raise _missing()
         await sales_plans.add(connection, actor.account_id, plan_id, contact_id, offer_id, manager, note, now)
     return plan_id
@@ -34,6 +35,8 @@ async def create(
 async def delete(ctx: Context, actor: Actor, contact_id: str, plan_id: str) -> None:
     """Take a plan back. Refused with `not_found`, and with `not_owner` where a manager takes back another's."""
     async with writing(ctx, _TABLE) as connection:
+        if not await contact_reads.read(connection, access.reach(actor), [contact_id]):
+            raise _missing()
         manager = await sales_plans.manager_of(connection, actor.account_id, contact_id, plan_id)
         if manager is None:
             raise _missing()

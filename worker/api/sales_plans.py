@@ -10,7 +10,7 @@ from schemas.api.sales_plan import SalesPlanBody, SalesPlanCreate, SalesPlanPage
 from worker.actions import sales_plans as actions
 from worker.api import cursor
 from worker.api.operation import Ask, Operations, answer, missing
-from worker.store import contacts, sales_plans, search
+from worker.store import contact_reads, sales_plans, search
 from worker.store.db import acquire
 from worker.store.snapshot import snapshot
 
@@ -26,7 +26,7 @@ async def list_sales_plans(ask: Ask, contact_id: str, query: PageQuery) -> web.R
     place = cursor.decode("sales-plans", query.cursor)
     before = (place.moment, place.id) if place else None
     async with snapshot(ask.ctx.pool) as connection:
-        if not await contacts.exists(connection, account_id, contact_id):
+        if not await contact_reads.read(connection, ask.reach, [contact_id]):
             return missing("contacts")
         found = await search.records(
             connection, "sales_plans", account_id, {"contact_id": contact_id}, before, query.limit + 1
