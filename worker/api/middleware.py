@@ -20,6 +20,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 DETAILS = {
     404: "There is nothing at this address. The operations are listed at /api/docs.",
     405: "This address does not take this method. The header Allow says which it takes.",
+    408: "The body did not arrive in time. Send it again.",
     413: "The body is larger than is allowed here. Send less at once.",
     415: "Send application/json, without Content-Encoding.",
 }
@@ -37,7 +38,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             name: value for name, value in error.headers.items() if name in ("Allow", "Retry-After", "WWW-Authenticate")
         }
         response = problem(error.status, DETAILS.get(error.status, error.reason), headers=kept)
-        if error.status == 413:
+        if error.status in (408, 413):
             response.force_close()  # the rest of the body was not read
         return response
     except Exception as error:

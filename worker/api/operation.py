@@ -17,7 +17,9 @@ from pydantic import BaseModel, ValidationError
 
 from schemas.account import Actor, Permission
 from schemas.api.fields import UUID
+from worker.api.bodies import read, unambiguous
 from worker.api.guard import admit
+from worker.api.idempotency import HEADER, once
 from worker.api.refusals import invalid
 from worker.context import CONTEXT, Context
 from worker.problems import problem
@@ -47,7 +49,8 @@ Handler = Callable[..., Awaitable[web.Response]]
 @dataclass(frozen=True, kw_only=True)
 class Operation:
     """`answer` is the model of the good answer, or a media type, or None for an empty one; `statuses` are the good
-    statuses with what each means; `errors` are those beyond what the declaration implies."""
+    statuses with what each means; `errors` are those beyond what the declaration implies; `secret`: its good answer
+    holds a secret."""
 
     method: str
     path: str
@@ -63,6 +66,7 @@ class Operation:
     statuses: Mapping[int, str]
     errors: tuple[int, ...]
     headers: tuple[str, ...]
+    secret: bool
 
     @property
     def parameters(self) -> list[str]:
@@ -71,7 +75,7 @@ class Operation:
     @property
     def all_errors(self) -> list[int]:
         """Every error that it may answer with."""
-        implied = {401, 500, 503, *self.errors}
+        implied = {401, 429, 500, 503, *self.errors}
         if self.permission:
             implied.add(403)
         if self.parameters:
@@ -79,13 +83,20 @@ class Operation:
         if self.query:
             implied.add(422)
         if self.body:
-            implied |= {400, 413, 415, 422}
+            implied |= {400, 408, 413, 415, 422}
+        if self.method == "POST":  # it may carry an Idempotency-Key, whose body is looked at whatever it is
+            implied |= {400, 408, 409, 413, 422}
         return sorted(implied)
 
     async def dispatch(self, request: web.Request) -> web.Response:
         actor = await admit(request, self.permission)
         if isinstance(actor, web.Response):
             return actor
+        if self.method != "POST" or HEADER not in request.headers:
+            return await self._work(request, actor)
+        return await once(request, actor, await read(request), lambda: self._work(request, actor), secret=self.secret)
+
+    async def _work(self, request: web.Request, actor: Actor) -> web.Response:
         given: dict[str, Any] = dict(request.match_info)
         if not all(re.fullmatch(UUID, value) for value in given.values()):
             return missing(self.tag)
@@ -117,11 +128,12 @@ class Operation:
         plain = request.headers.get("Content-Encoding", "identity").strip().lower() in ("", "identity")
         if not plain or not _is_json(request):
             return problem(415, "Send application/json, without Content-Encoding.")
+        content = await read(request)
         try:
-            given["body"] = self.body.model_validate_json(await request.read(), strict=True)
+            given["body"] = self.body.model_validate_json(content, strict=True)
         except ValidationError as error:
             return invalid(error, "body")
-        return None
+        return unambiguous(content)
 
 
 def _is_json(request: web.Request) -> bool:
@@ -171,6 +183,7 @@ class Operations(list[Operation]):
         statuses: Mapping[int, str] | None = None,
         errors: tuple[int, ...] = (),
         headers: tuple[str, ...] = (),
+        secret: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Make the decorated function the handler of an operation, named after it and described by its docstring."""
 
@@ -191,6 +204,7 @@ class Operations(list[Operation]):
                     statuses=statuses or {200: "As asked."},
                     errors=errors,
                     headers=headers,
+                    secret=secret,
                 )
             )
             return handler

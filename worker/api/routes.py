@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from worker.api import connections, contacts, events, orders, quarantine, tokens
+from worker.api.idempotency import RUNNING
 from worker.api.middleware import problems
 from worker.api.openapi import add_document
 from worker.api.operation import Operation
@@ -22,6 +23,7 @@ OPERATIONS: list[Operation] = [
 def add_routes(app: web.Application) -> None:
     """Put the API into the application: its operations, its document, and the shape of every error of every route."""
     app.middlewares.append(problems)
+    app[RUNNING] = {}
     for operation in OPERATIONS:
         if operation.method == "GET":
             app.router.add_get(operation.path, operation.dispatch)  # HEAD too
