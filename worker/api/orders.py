@@ -104,13 +104,26 @@ async def create_order(ask: Ask, body: OrderCreate) -> web.Response:
     body=OrderPatch,
     answer=OrderBody,
     errors=(409, 412),
-    headers=("ETag",),
+    headers=("ETag", "Content-Location"),
 )
 async def change_order(ask: Ask, order_id: str, body: OrderPatch) -> web.Response:
-    """Only the fields given are changed. What Stripe manages on this order is refused with 409 and `locked_fields`."""
+    """Only the fields given are changed. What Stripe manages on this order is refused with 409 and `locked_fields`. An
+    order that was merged into another is changed there: Content-Location names it.
+    """
+    changes: dict[str, Any] = body.model_dump(mode="python", exclude_unset=True)
+    for last in (False, False, True):
+        try:
+            return await _changed(ask, order_id, changes)
+        except Refused as refused:
+            if refused.code != "not_found" or last:  # it was merged while we looked: then it is to be found elsewhere
+                raise
+    raise AssertionError("unreachable")
+
+
+async def _changed(ask: Ask, order_id: str, changes: dict[str, Any]) -> web.Response:
     async with snapshot(ask.ctx.pool) as connection:
-        order_id = await order_reads.surviving(connection, ask.actor.account_id, order_id) or order_id
-        held = await order_reads.owner(connection, ask.actor.account_id, order_id)
+        meant = await order_reads.surviving(connection, ask.actor.account_id, order_id) or order_id
+        held = await order_reads.owner(connection, ask.actor.account_id, meant)
     if held is None:
         return missing("orders")
     owner_id, version = held
@@ -119,8 +132,7 @@ async def change_order(ask: Ask, order_id: str, body: OrderPatch) -> web.Respons
     if not ask.expects(version):
         return changed_meanwhile(version)
     expected = version if "If-Match" in ask.request.headers else None
-    changes: dict[str, Any] = body.model_dump(mode="python", exclude_unset=True)
-    await actions.patch(ask.ctx, ask.actor.label, ask.actor.account_id, order_id, changes, expected)
+    await actions.patch(ask.ctx, ask.actor.label, ask.actor.account_id, meant, changes, expected)
     return await _shown(ask, order_id)
 
 

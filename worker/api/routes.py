@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from worker.api import connections, contacts, events, orders, quarantine, tokens
+from worker.api import connections, contacts, events, orders, payments, quarantine, tokens
 from worker.api.idempotency import RUNNING
 from worker.api.middleware import problems
 from worker.api.openapi import add_document
@@ -12,6 +12,7 @@ from worker.api.operation import Operation
 
 OPERATIONS: list[Operation] = [
     *orders.OPERATIONS,
+    *payments.OPERATIONS,
     *contacts.OPERATIONS,
     *events.OPERATIONS,
     *connections.OPERATIONS,

@@ -12,8 +12,8 @@ from typing import Any
 
 from worker.store.db import Pooled
 
-Found = list[tuple[datetime | None, str]]
-"""(time, id) of each row: its place in the list."""
+Found = list[tuple[datetime | int | None, str]]
+"""(time or number, id) of each row: its place in the list."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _LARGEST = 2**63 - 1
@@ -27,6 +27,14 @@ _ORDERS = {
     "managed_by": "o.managed_by = {}",
     "created_from": "o.created_at >= {}",
     "created_to": "o.created_at < {}",
+}
+_PAYMENTS = {
+    "order_id": "p.order_id = {}",
+    "status": "p.status = {}",
+    "system": "p.system = {}",
+    "currency": "p.currency = {}",
+    "attempted_from": "p.attempted_at >= {}",
+    "attempted_to": "p.attempted_at < {}",
 }
 _EVENTS = {
     "connection": "e.connection_id = (SELECT id FROM connections c WHERE c.account_id = e.account_id AND c.name = {})",
@@ -74,7 +82,13 @@ class _Query:
                 self.add(clause, given[name])
 
     async def run(
-        self, connection: Pooled, table: str, alias: str, time: str, before: tuple[datetime, str] | None, limit: int
+        self,
+        connection: Pooled,
+        table: str,
+        alias: str,
+        time: str,
+        before: tuple[datetime | int, str] | None,
+        limit: int,
     ) -> Found:
         if before:
             self.add(f"({alias}.{time}, {alias}.id) < ({{}}, {{}})", *before)
@@ -132,6 +146,17 @@ async def events(
             parts.append((_OF_DOSSIER, [text]))
         query.add_any(parts)
     return await query.run(connection, "events", "e", "received_at", before, limit)
+
+
+async def payments(
+    connection: Pooled, account_id: str, given: Mapping[str, Any], before: tuple[int, str] | None, limit: int
+) -> Found:
+    """Payments by their filters, by number; `unclaimed` is `true` for those without an order, `false` for the rest."""
+    query = _Query(account_id)
+    query.add_filters(_PAYMENTS, given)
+    if given.get("unclaimed"):
+        query.add(f"p.order_id IS {'NULL' if given['unclaimed'] == 'true' else 'NOT NULL'}")
+    return await query.run(connection, "payments", "p", "number", before, limit)
 
 
 async def contacts(

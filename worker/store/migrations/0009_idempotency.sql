@@ -15,3 +15,10 @@ CREATE TABLE idempotency_keys (
     PRIMARY KEY (account_id, key)
 );
 CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at);
+
+-- What payments are listed by: their number, which UNIQUE (account_id, number) orders, alone or within one of these.
+CREATE INDEX payments_status ON payments (account_id, status, number);
+CREATE INDEX payments_system ON payments (account_id, system, number);
+CREATE INDEX payments_currency ON payments (account_id, currency, number);
+CREATE INDEX payments_attempted ON payments (account_id, attempted_at);
+CREATE INDEX payments_unclaimed ON payments (account_id, number) WHERE order_id IS NULL;
