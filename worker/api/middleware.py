@@ -44,10 +44,10 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except Exception as error:
         if request.transport is None or request.transport.is_closing():
             raise  # nobody is there to be answered
-        return refusal(error) or _fault(request, error)
+        return refusal(error) or fault(request, error)
 
 
-def _fault(request: web.Request, error: Exception) -> web.Response:
+def fault(request: web.Request, error: Exception) -> web.Response:
     """A fault of ours: one line in the log, its id in the answer. Neither says what the request carried."""
     name = request.get(REQUEST) or secrets.token_hex(6)
     frames = traceback.extract_tb(error.__traceback__)

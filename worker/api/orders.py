@@ -21,6 +21,7 @@ from schemas.api.page import PageQuery
 from worker.actions import orders as actions
 from worker.api import cursor, order_views
 from worker.api.operation import Ask, Operations, answer, changed_meanwhile, missing
+from worker.api.ownership import not_theirs, owned
 from worker.store import order_reads, search
 from worker.store.db import Pooled
 from worker.store.order_reads import OrderRows
@@ -91,7 +92,7 @@ async def create_order(ask: Ask, body: OrderCreate) -> web.Response:
     """By (origin `api`, `external_id`) at most one is made: the same body again answers with it, another body with 409
     that names the fields in which it differs. Without an `external_id` each request makes an order.
     """
-    body = _owned(ask.actor, body)
+    body = owned(ask.actor, body)
     order_id, created = await actions.create(ask.ctx, ask.actor.label, ask.actor.account_id, body)
     return await _shown(ask, order_id, created=created)
 
@@ -128,7 +129,7 @@ async def _changed(ask: Ask, order_id: str, changes: dict[str, Any]) -> web.Resp
         return missing("orders")
     owner_id, version = held
     if ask.actor.role is Role.MANAGER and owner_id != ask.actor.token_id:
-        raise _not_theirs()
+        raise not_theirs()
     if not ask.expects(version):
         return changed_meanwhile(version)
     expected = version if "If-Match" in ask.request.headers else None
@@ -160,21 +161,3 @@ async def _find(connection: Pooled, actor: Actor, order_id: str) -> OrderRows | 
         if id_ and (rows := await order_reads.read(connection, actor.account_id, [id_])):
             return rows[0]
     return None
-
-
-def _owned(actor: Actor, body: OrderCreate) -> OrderCreate:
-    """A manager writes only the orders they own, so those that they make are theirs."""
-    if actor.role is not Role.MANAGER or body.owner_id == actor.token_id:
-        return body
-    if body.owner_id is not None:
-        raise _not_theirs()
-    return body.model_copy(update={"owner_id": actor.token_id})
-
-
-def _not_theirs() -> Refused:
-    return Refused(
-        "not_owner",
-        "A manager changes only the orders they own.",
-        field="owner_id",
-        remedy="Ask the owner or an administrator.",
-    )

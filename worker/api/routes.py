@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from worker.api import connections, contacts, events, orders, payments, quarantine, tokens
+from worker.api import connections, contacts, events, orders, orders_bulk, payments, quarantine, tokens
 from worker.api.idempotency import RUNNING
 from worker.api.middleware import problems
 from worker.api.openapi import add_document
 from worker.api.operation import Operation
+from worker.api.orders_bulk import LANE, BulkLane
+from worker.api.rates import RATES, Rates
+from worker.context import CONTEXT
 
 OPERATIONS: list[Operation] = [
     *orders.OPERATIONS,
+    *orders_bulk.OPERATIONS,
     *payments.OPERATIONS,
     *contacts.OPERATIONS,
     *events.OPERATIONS,
@@ -25,6 +29,8 @@ def add_routes(app: web.Application) -> None:
     """Put the API into the application: its operations, its document, and the shape of every error of every route."""
     app.middlewares.append(problems)
     app[RUNNING] = {}
+    app[LANE] = BulkLane()
+    app[RATES] = Rates(app[CONTEXT].settings.api_rate)
     for operation in OPERATIONS:
         if operation.method == "GET":
             app.router.add_get(operation.path, operation.dispatch)  # HEAD too
