@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.account import Actor
-from tests.api.conftest import Api
+from tests.api.conftest import Api, Served
 from tests.world import world
 from worker.api import rates
 from worker.api.rates import NAMES, Buckets
@@ -36,7 +36,7 @@ async def slow(database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         settings = shop.ctx.settings.model_copy(update={"api_rate": 2.0, "body_timeout_s": 0.2})
         ctx = replace(shop.ctx, settings=settings)
         admin = await tokens.issue(ctx.pool, shop.account_id, "first admin", "admin")
-        async with TestClient(TestServer(make_app(ctx))) as client:
+        async with TestClient(Served(make_app(ctx))) as client:
             yield Api(shop, client, admin)
 
 

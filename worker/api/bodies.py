@@ -13,13 +13,17 @@ from worker.problems import problem
 
 
 async def read(request: web.Request) -> bytes:
-    """The raw body; read again, it is the same. Raises web.HTTPRequestTimeout where it comes too slowly, and
-    web.HTTPRequestEntityTooLarge."""
+    """The raw body; read again, it is the same. Raises the web.HTTPException that says why it cannot be read: encoded, too
+    slow, too large, broken off."""
+    if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        raise web.HTTPUnsupportedMediaType
     try:
         async with asyncio.timeout(request.app[CONTEXT].settings.body_timeout_s):
             return await request.read()
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
+    except (web.RequestPayloadError, web.PayloadAccessError):
+        raise web.HTTPBadRequest(reason="The body broke off or is not framed rightly. Send it again.") from None
 
 
 class _TwiceError(Exception):

@@ -29,6 +29,13 @@ DETAILS = {
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answers with problem+json whatever is raised."""
+    response = await _answer(request, handler)
+    if "Content-Encoding" in request.headers and not response.prepared:
+        response.force_close()  # the body may not be decoded to its end, and the connection could not be used again
+    return response
+
+
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except web.HTTPException as error:
