@@ -13,8 +13,8 @@ from worker.problems import problem
 
 
 async def read(request: web.Request) -> bytes:
-    """The raw body; read again, it is the same. Raises the web.HTTPException that says why it cannot be read: encoded, too
-    slow, too large, broken off."""
+    """The raw body; read again, it is the same. Raises the web.HTTPException that says why it cannot be read: encoded,
+    too slow, too large, broken off."""
     if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
         raise web.HTTPUnsupportedMediaType
     try:
