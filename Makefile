@@ -23,10 +23,11 @@ up: $(STAMP) ## run Daybook with its own PostgreSQL and Valkey (PORT and DAYBOOK
 test: $(STAMP) ## run all tests, the fault tests in a short form (make test ARGS="-k name" for some of them)
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
-chaos: $(STAMP) ## the fault tests with thousands of events (CHAOS_SEED repeats a run, CHAOS_ROUNDS=3 makes three)
+chaos: $(STAMP) ## the fault tests with thousands of events, then ten thousand made-up requests (CHAOS_SEED repeats a run, CHAOS_ROUNDS=3 makes three)
 	@seed=$${CHAOS_SEED:-$$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}; echo "CHAOS_SEED=$$seed"; \
 		CHAOS_SEED=$$seed CHAOS_ROUNDS=$${CHAOS_ROUNDS:-1} CHAOS_SALES=$${CHAOS_SALES:-600} \
-		$(BIN)/python -m pytest -n $(JOBS) tests/chaos $(ARGS)
+		FUZZ_REQUESTS=$${FUZZ_REQUESTS:-10000} \
+		$(BIN)/python -m pytest -n $(JOBS) tests/chaos tests/api/test_fuzz.py $(ARGS)
 
 bench: $(STAMP) ## speed and cost on this machine as ratios of one run, in about ten minutes (ARGS="--quick")
 	@$(BIN)/python -m bench $(ARGS)

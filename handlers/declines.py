@@ -44,3 +44,9 @@ def reason(code: str | None, message: str | None) -> str | None:
     if code is None:
         return message
     return REASONS.get(code) or message or code.replace("_", " ")
+
+
+def sentence(reason: str | None) -> str:
+    """Why a payment failed, for a person to read."""
+    told = (reason or "the payment system gave no reason").strip().rstrip(".")
+    return f"The payment failed: {told}."

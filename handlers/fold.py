@@ -55,14 +55,14 @@ def _derived(dossier: Dossier, now: int) -> Folded:
     if makes_order(dossier):
         order = derive(dossier, now)
         return Folded(dossier, order, order.payments)
-    return Folded(dossier, None, unclaimed(dossier))
+    return Folded(dossier, None, unclaimed(dossier).payments)
 
 
-def unclaimed(dossier: Dossier) -> tuple[PaymentRow, ...]:
-    """The payments of a dossier that nothing claims yet, each counted in its own currency."""
+def unclaimed(dossier: Dossier) -> payment.Money:
+    """The movements of a dossier that nothing claims yet, each counted in its own currency."""
     facts = payment.of_kind(dossier, Kind.PAYMENT)
     currency = min((values(fact).get("currency", "USD") for fact in facts), default="USD")
-    return payment.movements(dossier, currency, {}).payments
+    return payment.movements(dossier, currency, {})
 
 
 def waiting_for(dossier: Dossier, reading: Reading) -> str | None:

@@ -140,6 +140,11 @@ class Settings(BaseSettings):
     backlog_bytes: Bytes = Field(
         default=64 * 1024**2, description="Bytes of bodies that may wait for their commit; beyond it the answer is 503."
     )
+    api_rate: Annotated[float, Field(ge=0, le=1_000_000)] = Field(
+        default=500,
+        description="Requests a second to the API that one token may make to one receiver, and four times as many at "
+        "once; beyond it the answer is 429. 0 for no limit, on failed authentication neither.",
+    )
     batch_events: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=256, description="Deliveries committed together at most, and events applied together at most."
     )

@@ -26,6 +26,7 @@ TITLES = {
     429: "Too many requests",
     500: "Internal error",
     503: "Not available",
+    504: "Took too long",
 }
 
 

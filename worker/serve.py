@@ -34,6 +34,7 @@ from worker.screens import routes as screen_routes
 from worker.starting import patient
 from worker.store.db import Pool, make_pool, open_pool
 from worker.store.inbox import Stored
+from worker.unreadable import Runner
 from worker.upkeep import statistics
 from worker.vault import Vault
 
@@ -152,7 +153,7 @@ async def _main(settings: Settings) -> None:
     ctx = await open_context(settings)
     for line in await patient(lambda: bootstrap_connections(ctx.pool, ctx.vault, settings)):
         log.info("connection_made", what=line)
-    runner = web.AppRunner(
+    runner = Runner(
         make_app(ctx),
         access_log=None,
         keepalive_timeout=ctx.settings.keepalive_s,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
-from schemas.api.fields import Text, Wire
+from schemas.api.fields import AnyJson, Text, Wire
 from schemas.api.page import Page
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
@@ -43,7 +43,7 @@ class ConnectionCreate(Secrets):
 
     name: Name = Field(description="Its address is `/webhooks/{name}`.")
     provider: Text = Field(examples=["stripe", "shopify", "woocommerce", "standard"])
-    settings: dict[str, Any] = Field({}, examples=[{}])
+    settings: AnyJson = Field({}, examples=[{}])
 
     @model_validator(mode="after")
     def _guarded(self) -> ConnectionCreate:
@@ -54,7 +54,7 @@ class ConnectionCreate(Secrets):
 
 class ConnectionPatch(Secrets):
     keep_old: bool = Field(False, description="Put the new secrets before the old ones, which stay valid (rotation).")
-    settings: dict[str, Any] | None = Field(None, description="In place of all settings.")
+    settings: AnyJson | None = Field(None, description="In place of all settings.")
 
 
 class ConnectionBody(Wire):

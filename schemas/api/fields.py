@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 LARGEST = 2**53 - 1
 TEXT_LIMIT = 2_000
+DEEPEST = 32
 NO_NUL = r"^[^\x00]*$"
 UUID = r"^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 SLUG = r"^[a-z0-9][a-z0-9_-]{0,62}$"
@@ -92,6 +104,31 @@ def _not_zero(value: Any) -> str:
     return text
 
 
+def _storable(value: Any) -> Any:
+    """JSON of any shape, as far as it comes back from the database as it went in."""
+    _check_storable(value, 1)
+    return value
+
+
+def _check_storable(value: Any, depth: int) -> None:
+    if depth > DEEPEST:
+        raise ValueError(f"is nested more than {DEEPEST} deep")
+    if isinstance(value, str):
+        if "\x00" in value or (not value.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in value)):
+            raise ValueError("holds a character that is not kept (NUL, or half of a surrogate pair)")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("holds a number that is too large")
+    elif isinstance(value, int) and abs(value) > LARGEST:
+        raise ValueError("holds an integer beyond 2^53; send it as text")
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            _check_storable(name, depth)
+            _check_storable(inner, depth + 1)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_storable(inner, depth + 1)
+
+
 def plain(number: Decimal) -> str:
     """The shortest text of a decimal, without an exponent: `1.50` is `1.5`, `3.0` is `3`."""
     return format(number.normalize(), "f") if number else "0"
@@ -133,6 +170,7 @@ Difference: TypeAlias = Annotated[
         }
     ),
 ]
+AnyJson: TypeAlias = Annotated[dict[str, Any], AfterValidator(_storable)]
 Cursor: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,200}$")]
 Flag: TypeAlias = Literal["true", "false"]
 """A yes or no in a query."""

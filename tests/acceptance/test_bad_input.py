@@ -123,6 +123,20 @@ async def test_I3_what_is_not_http_is_closed_or_400(door: Receiver) -> None:
     assert b" 200 " not in many
 
 
+async def test_I3_what_cannot_be_read_as_a_request_is_a_problem_too(door: Receiver) -> None:
+    cases = {
+        "a length that is a word": request(GOOD, {"Content-Length": "many"}, length=None),
+        "no HTTP": b"hello\r\n\r\n",
+        "a long line": request(GOOD, path="/api/v1/" + "a" * 70_000),
+        "a header that is none": request(GOOD, raw=b"no colon\r\n"),
+        "too many headers": request(GOOD, raw=b"".join(b"X-%d: y\r\n" % number for number in range(5_000))),
+    }
+    for name, sent in cases.items():
+        answer = await door.send(sent, end_s=0.5)
+        assert status_of(answer) == 400, (name, answer[:100])
+        assert problem_of(answer)["title"] == "Malformed request", name
+
+
 async def test_I3_paths_lead_to_a_connection_or_nowhere(door: Receiver) -> None:
     paths = (
         "/webhooks/../healthz", "/webhooks/%2e%2e/stripe", "/webhooks/", "/webhooks", "/webhooks/stripe/", "/webhooks//stripe",

@@ -44,6 +44,20 @@ async def test_O1_a_thousand_creations_of_one_external_id_at_once_over_the_api_m
     assert [error["field"] for error in problem["errors"]] == ["amount"]
 
 
+async def test_H4_a_thousand_creations_at_once_under_one_key_make_one_order_and_get_one_answer(server: Server) -> None:
+    body = {"contact_id": await a_contact(server), "amount": 5000}  # without an external id: the key alone holds them
+    answers = await asyncio.gather(
+        *(server.api("POST", "/orders", body, **{"Idempotency-Key": "one"}) for _ in range(1000))
+    )
+    told = Counter(status for status, _, _ in answers)
+    assert told[201] >= 1
+    assert set(told) <= {201, 409}, "who waited too long is told to come again"
+    made = {order["id"] for status, order, _ in answers if status == 201}
+    assert len(made) == len((await server.api("GET", "/orders"))[1]["items"]) == 1
+    assert {problem["code"] for status, problem, _ in answers if status == 409} <= {"idempotency_key_in_flight"}
+    assert (await server.api("POST", "/orders", body, **{"Idempotency-Key": "one"}))[1]["id"] in made
+
+
 async def test_O1_a_thousand_webhooks_of_one_external_id_make_one_order_and_two_origins_are_two(server: Server) -> None:
     sent = await asyncio.gather(*(server.send("standard", feed("order-1", version)) for version in range(1000)))
     assert {status for status, _ in sent} == {200}

@@ -15,6 +15,7 @@ from tests.world import World, world
 from worker.ids import new_id
 from worker.serve import make_app
 from worker.store import tokens
+from worker.unreadable import Runner
 
 
 class Answer(NamedTuple):
@@ -108,6 +109,13 @@ class Api:
         return await self.token("admin", account_id=account_id)
 
 
+class Served(TestServer):
+    """Run as a receiver runs it."""
+
+    async def _make_runner(self, **more: Any) -> Runner:
+        return Runner(self.app, **more)
+
+
 def ids(items: Iterable[dict[str, Any]]) -> list[str]:
     return [item["id"] for item in items]
 
@@ -116,5 +124,5 @@ def ids(items: Iterable[dict[str, Any]]) -> list[str]:
 async def api(database: str) -> AsyncIterator[Api]:
     async with world(database) as shop:
         admin = await tokens.issue(shop.ctx.pool, shop.account_id, "first admin", "admin")
-        async with TestClient(TestServer(make_app(shop.ctx))) as client:
+        async with TestClient(Served(make_app(shop.ctx))) as client:
             yield Api(shop, client, admin)

@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Api, ids
+from worker.actions import orders as actions
+from worker.context import Context
 from worker.ids import new_id
+from worker.store import dossiers, orders
+from worker.store.db import transaction
 
 O3 = [
     "id",
@@ -240,9 +244,9 @@ async def test_filters_find_what_they_name(api: Api) -> None:
         f"q={tea['number']}": [tea], f"q=%23{beans['number']}": [beans], "q=%25": [], "q=%27%20OR%20true": [],
         "q=beans&status=draft": [], "q=99999999999999999999999": [], "q=%5C": [], "q=%F0%9F%98%80": [],
     }  # fmt: skip
-    for query, orders in found.items():
+    for query, expected in found.items():
         page = await api.get(f"/orders?{query}")
-        assert ids(page["items"]) == ids(orders), query
+        assert ids(page["items"]) == ids(expected), query
     for query in ("status=lost", "limit=0", "limit=101", "limit=x", "colour=red", "status=new&status=draft", "q=",
                   "cursor=abc", "cursor=!", "created_from=2026", "contact_id=x", "q=%00"):  # fmt: skip
         assert (await api.ask("GET", f"/orders?{query}")).status == 422, query
@@ -315,3 +319,26 @@ async def test_an_order_that_was_merged_answers_under_its_old_id(api: Api) -> No
     assert answer.headers["Content-Location"] == f"/api/v1/orders/{order['id']}"
     assert (await api.get(f"/orders/{old}/explain"))["order_id"] == order["id"]
     assert (await api.ask("PATCH", f"/orders/{old}", json={"notes": "found"})).json["notes"] == "found"
+
+
+async def test_a_change_of_an_order_that_is_merged_at_that_very_moment_is_made_where_it_went(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contact_id = await api.contact()
+    remains, goes = await api.order(contact_id), await api.order(contact_id)
+    patch = actions.patch
+
+    async def merged_before(ctx: Context, actor: str, account_id: str, order_id: str, *given: Any) -> None:
+        if order_id == goes["id"]:
+            async with transaction(ctx.pool) as connection:
+                await orders.begin_deriving(connection)
+                await dossiers.merge(connection, account_id, {goes["id"]: remains["id"]})
+                await orders.merge(connection, account_id, {goes["id"]: remains["id"]})
+        await patch(ctx, actor, account_id, order_id, *given)
+
+    monkeypatch.setattr(actions, "patch", merged_before)
+    answer = await api.ask("PATCH", f"/orders/{goes['id']}", json={"notes": "found"})
+    assert (answer.status, answer.json["id"], answer.json["notes"]) == (200, remains["id"], "found")
+    assert answer.headers["Content-Location"] == f"/api/v1/orders/{remains['id']}"
+    nobody = await api.ask("PATCH", f"/orders/{new_id()}", json={"notes": "x"})
+    assert nobody.status == 404

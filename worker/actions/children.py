@@ -12,9 +12,10 @@ from handlers import children as rules
 from handlers.derive import derive
 from handlers.errors import Refused
 from schemas.account import Actor
-from schemas.stated import Line
+from schemas.fact import Dossier
+from schemas.stated import Hand, Line
 from worker.actions import naming, references
-from worker.actions.orders import given, micros_now, write_new
+from worker.actions.orders import given, micros_now, stated, write_new
 from worker.context import Context
 from worker.ids import new_id
 from worker.store import accounts, children, dossiers, order_reads, orders, templates
@@ -34,7 +35,7 @@ async def create(ctx: Context, actor: Actor, parent_id: str, request: BaseModel)
     async with transaction(ctx.pool) as connection:
         account = await accounts.get(connection, account_id)
         template = await templates.get(connection, account_id, wish["template"])
-        names = await naming.names(connection, account, template, wish, now)  # before the parent is held: it may wait
+        names = await naming.names(connection, account, template, wish, now)
         held = await dossiers.lock(connection, account_id, [parent_id])
         found = await orders.load(connection, account_id, [parent_id])
         seen = await order_reads.owner(connection, within, parent_id)
@@ -48,18 +49,22 @@ async def create(ctx: Context, actor: Actor, parent_id: str, request: BaseModel)
         taken = family.taken.get(template.type, frozenset())
         lines = rules.carried(parent, _chosen(parent_id, parent.lines, wish.pop("items", None)), taken)
         number = await orders.number_of(connection, account_id, parent_id)
-        hand = wishes.child(
-            {**wish, "contact_id": wish.get("contact_id") or found[parent_id].contact_id},
-            parent,
-            now=now,
-            parent_id=parent_id,
-            template=template,
-            names={**names, "parent_title": parent.title, "parent_number": number},
-            lines=lines,
-            charges=rules.charges(parent, template, lines),
-        )
+        names = {**names, "parent_title": parent.title, "parent_number": number}
+        kept = {**wish, "contact_id": wish.get("contact_id") or found[parent_id].contact_id}
+
+        def made(names: Mapping[str, str | int | None]) -> Hand:
+            return wishes.child(
+                kept, parent, now=now, parent_id=parent_id, template=template, names=names, lines=lines,
+                charges=rules.charges(parent, template, lines),
+            )  # fmt: skip
+
+        hand = made(names)
+        if (serial := await naming.number(connection, account, template)) is not None:
+            hand = made({**names, "sequence": serial})
         await _carry(connection, account_id, parent_id, child_id, template.type, lines)
-        await write_new(connection, account_id, child_id, hand, now, actor.label)
+        await write_new(
+            connection, account_id, {child_id: stated(Dossier(), child_id, hand, now, actor.label)}, now, actor.label
+        )
     return child_id
 
 

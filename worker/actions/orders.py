@@ -1,4 +1,4 @@
-"""Making and editing orders by hand or over the API."""
+"""Editing orders by hand or over the API, each under the locks that its rules need."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import asyncpg
 import msgspec
 from pydantic import BaseModel
 
@@ -15,39 +14,18 @@ from handlers.derive import derive, hand_key, has_payment_facts
 from handlers.errors import Refused
 from handlers.merge import add, state
 from handlers.reading import micros
-from schemas.account import Actor, Reach, Role
+from schemas.account import Actor
 from schemas.fact import Dossier, Kind, Reading
-from schemas.order import Order, OrderSource, OrderType, Status
+from schemas.order import Order, Status
 from schemas.stated import Hand
-from worker.actions import catalog, naming, references
-from worker.apply import parents, told
-from worker.apply.batch import take_over
+from worker.actions import catalog, references
+from worker.apply import parents
 from worker.apply.rebuild import write
 from worker.context import Context
 from worker.ids import new_id
-from worker.store import accounts, children, contacts, dossiers, order_reads, orders, templates
-from worker.store.accounts import Account
+from worker.store import children, dossiers, order_reads, orders
 from worker.store.children import Family
-from worker.store.contacts import Contact
 from worker.store.db import Pooled, transaction
-
-ORIGIN = "api"
-OWN = "daybook:own"
-"""The key of an account's own contact."""
-_TRIES = 3
-
-
-class Differs(Refused):
-    """The same external id was used for an order that was asked for in other words. `fields`: where they differ."""
-
-    def __init__(self, order_id: str, fields: tuple[str, ...]) -> None:
-        super().__init__(
-            "external_id_differs",
-            f"The order {order_id} was made under this external id with other values of {', '.join(fields)}.",
-            field=fields[0] if fields else "external_id",
-            remedy="Send the same body to get that order, PATCH it to change it, or use another external id.",
-        )
-        self.order_id, self.fields = order_id, fields
 
 
 def given(request: BaseModel) -> dict[str, Any]:
@@ -65,85 +43,12 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _normalised(wish: Mapping[str, Any]) -> bytes:
-    """The request as it is compared with a later one: what is null is as good as not given."""
-    return msgspec.json.encode({name: value for name, value in wish.items() if value is not None}, order="sorted")
-
-
-async def create(ctx: Context, actor: Actor, request: BaseModel) -> tuple[str, bool]:
-    """Make an order: (id, whether it is new). The same external id with the same body gives the order made before.
-
-    Raises Differs (other body), Refused `contact_unknown`, `deal_unknown`, `owner_unknown`, `not_owner`,
-    `template_unknown`, `external_id_taken` (by an order that the actor does not see), `invalid`, and what
-    `catalog.to_make` refuses.
-    """
-    wish, account_id, within = given(request), actor.account_id, access.reach(actor)
-    if actor.role is Role.MANAGER:
-        wish["owner_id"] = access.owner_of_new(actor, wish.get("owner_id"), "orders")
-    external_id = wish.get("external_id")
-    normalised = _normalised(wish)
-    for last in (False, False, True):
-        try:
-            async with transaction(ctx.pool) as connection:
-                if external_id and (found := await orders.find_external(connection, account_id, ORIGIN, external_id)):
-                    await _check_seen(connection, within, found[0])
-                    return _same(found, normalised), False
-                await references.check(connection, within, wish)
-                order_id, woken = await _make(ctx, connection, actor.label, account_id, wish, normalised)
-            told.woken(account_id, woken, ctx.clock())
-            return order_id, True
-        except asyncpg.UniqueViolationError:  # somebody made it at this very moment: look again
-            if last:
-                raise
-    raise AssertionError("unreachable")
-
-
-def _same(found: tuple[str, bytes | None], normalised: bytes) -> str:
-    order_id, request = found
-    if request is not None and request != normalised:
-        before, now = msgspec.json.decode(request), msgspec.json.decode(normalised)
-        fields = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
-        raise Differs(order_id, tuple(fields))
-    return order_id
-
-
-async def _make(
-    ctx: Context, connection: Pooled, actor: str, account_id: str, wish: dict[str, Any], normalised: bytes
-) -> tuple[str, Sequence[asyncpg.Record]]:
-    """The new order's id, and the events that it woke."""
-    now = micros_now(ctx)
-    account = await accounts.get(connection, account_id)
-    template = await templates.get(connection, account_id, wish.get("template") or OrderType.SALE)
-    if wish.get("contact_id") is None and template.type == OrderType.TRANSFER:
-        wish = {**wish, "contact_id": await own_contact(connection, account, now)}
-    if wish.get("contact_id") is None:
-        raise references.contact_unknown(None)
-    names = await naming.names(connection, account, template, wish, now)
-    external_id = wish.get("external_id")
-    order_id = new_id()
-    mentioned: list[str] = []
-    if external_id:
-        await dossiers.lock_refs(connection, account_id, [external_id])
-        mentioned = sorted({dossier for _, dossier in await dossiers.find_refs(connection, account_id, [external_id])})
-    if template.price_list and not wish.get("price_list"):
-        wish = {**wish, "price_list": template.price_list}
-    wish = await catalog.to_make(connection, account_id, wish, account.currency)
-    hand = wishes.created(
-        wish, now=now, origin=ORIGIN, source=OrderSource.API, currency=account.currency, template=template, names=names
-    )
-    await write_new(connection, account_id, order_id, hand, now, actor)
-    await orders.set_request(connection, account_id, order_id, normalised)
-    woken = await take_over(connection, account_id, order_id, mentioned, now, actor) if mentioned else []
-    return order_id, woken
-
-
-async def write_new(connection: Pooled, account_id: str, order_id: str, hand: Hand, now: int, actor: str) -> None:
-    """Make the order of this statement, with its dossier."""
-    dossier = _stated(Dossier(), order_id, hand, now, actor)
+async def write_new(connection: Pooled, account_id: str, made: Mapping[str, Dossier], now: int, actor: str) -> None:
+    """Make the orders of these dossiers, by id."""
     await orders.begin_deriving(connection)
-    await dossiers.add_links(connection, account_id, {hand_key(order_id): order_id})
-    await dossiers.save(connection, account_id, {order_id: dossier})
-    await write(connection, account_id, {order_id: dossier}, now, actor)
+    await dossiers.add_links(connection, account_id, {hand_key(id_): id_ for id_ in made})
+    await dossiers.save(connection, account_id, made)
+    await write(connection, account_id, made, now, actor)
 
 
 class Editing(msgspec.Struct, frozen=True):
@@ -223,13 +128,13 @@ async def edit(
         found = Editing(derive(dossier, now), has_payment_facts(dossier), family, now)
         if look_up is not None:
             await look_up(connection, found.order)
-        stated = asked(found)
-        if isinstance(stated, Hand):
-            if parent_id and stated.status == Status.VOID:
+        said = asked(found)
+        if isinstance(said, Hand):
+            if parent_id and said.status == Status.VOID:
                 await children.free(connection, account_id, order_id)
-            dossier = _stated(dossier, order_id, stated, now, actor.label)
+            dossier = stated(dossier, order_id, said, now, actor.label)
         else:
-            dossier = add(dossier, stated)
+            dossier = add(dossier, said)
         await orders.begin_deriving(connection)
         await dossiers.save(connection, account_id, {order_id: dossier})
         await write(connection, account_id, {order_id: dossier}, now, actor.label)
@@ -249,32 +154,9 @@ def micros_now(ctx: Context) -> int:
     return int(ctx.clock() * 1_000_000)
 
 
-def _stated(dossier: Dossier, order_id: str, hand: Hand, now: int, actor: str) -> Dossier:
+def stated(dossier: Dossier, order_id: str, hand: Hand, now: int, actor: str) -> Dossier:
     """The dossier with a person's statement added; later than any of theirs before, even within one microsecond."""
     key = hand_key(order_id)
     held = dossier.facts.get(key)
     latest = max((statement.at for statement in held.statements), default=0) if held else 0
     return add(dossier, Reading((state(key, Kind.HAND, hand, at=max(now, latest + 1), event=actor),)))
-
-
-async def own_contact(connection: Pooled, account: Account, now: int) -> str:
-    """The account's own contact: whose transfers are. Made when it is first needed."""
-    found = await contacts.find_keys(connection, account.id, [OWN])
-    if not found:
-        contact = Contact(id=new_id(), name=account.name, stated_at={"name": now})
-        await contacts.save(connection, account.id, [contact])
-        if await contacts.add_keys(connection, account.id, {OWN: contact.id}):
-            return contact.id
-        found = await contacts.find_keys(connection, account.id, [OWN])  # somebody made it at this very moment
-    return found[OWN]
-
-
-async def _check_seen(connection: Pooled, within: Reach, order_id: str) -> None:
-    """The order that was made under this external id is not told of to who does not see it."""
-    if await order_reads.owner(connection, within, order_id) is None:
-        raise Refused(
-            "external_id_taken",
-            "An order of somebody else was made under this external id.",
-            field="external_id",
-            remedy="Use another external id, or ask a manager or an administrator.",
-        )

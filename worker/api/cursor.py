@@ -25,7 +25,8 @@ _LATEST = 253_402_300_800_000_000  # the year 10000
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A row's place in `list`: ordered by `at` (microseconds; 0 where only ids order it), then by `id`."""
+    """A row's place in `list`: ordered by `at` (microseconds, or a serial number; 0 where only ids order it), then by
+    `id`."""
 
     list: str
     at: int
@@ -36,8 +37,8 @@ class Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
         return moment(self.at)
 
 
-def encode(name: str, at: datetime | None, row_id: str) -> str:
-    raw = msgspec.json.encode(Place(name, micros(at) if at else 0, row_id))
+def encode(name: str, at: datetime | int | None, row_id: str) -> str:
+    raw = msgspec.json.encode(Place(name, micros(at) if isinstance(at, datetime) else at or 0, row_id))
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
@@ -84,7 +85,7 @@ def _not_ours() -> Refused:
 
 
 def page(
-    model: type[P], items: Sequence[Wire], places: Sequence[tuple[datetime | None, str]], name: str, limit: int
+    model: type[P], items: Sequence[Wire], places: Sequence[tuple[datetime | int | None, str]], name: str, limit: int
 ) -> P:
     """One page out of up to `limit` + 1 rows: the one more says that there is a next page."""
     more = len(places) > limit

@@ -9,19 +9,29 @@ from __future__ import annotations
 from aiohttp import web
 
 from schemas.account import Actor, Permission
+from worker.api.rates import RATES, address_of, too_fast
 from worker.context import CONTEXT
 from worker.problems import problem
 from worker.store import tokens
 
 SESSION_COOKIE = "daybook_session"
+_FAILED_OFTEN = "Too many requests of this address did not say rightly who they are from."
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="daybook"'}
 
 
 async def admit(request: web.Request, permission: Permission | None) -> Actor | web.Response:
-    """The actor, or the 401 or 403 that this request gets."""
+    """The actor, or the 401, 403 or 429 that this request gets."""
+    rates, address = request.app[RATES], address_of(request)
+    credential = request.headers.get("Authorization") or request.cookies.get(SESSION_COOKIE, "")
+    if (wait := rates.failed.wait(address)) and not rates.knows(credential):
+        return too_fast(wait, _FAILED_OFTEN)  # nothing is looked up for it
     actor = await _actor(request)
     if isinstance(actor, web.Response):
-        return actor
+        wait = rates.failed.take(address)
+        return too_fast(wait, _FAILED_OFTEN) if wait else actor
+    rates.remember(credential)
+    if wait := rates.asked.take(actor.token_id):
+        return too_fast(wait, "This token has asked more than DAYBOOK_API_RATE allows.")
     if permission is not None and not actor.may(permission):
         return forbidden(permission)
     return actor

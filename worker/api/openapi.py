@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from schemas.api.problem import Problem
+from worker.api import idempotency
 from worker.api.operation import JSON, Operation, pattern_of
 from worker.problems import TITLES
 
@@ -28,7 +29,13 @@ _HEADERS = {
     "ETag": "The version, quoted: send it as `If-Match` to change only what you have seen.",
     "Location": "Where the new one is.",
     "Content-Location": "Where this is; another id than was asked for, when that order was merged into this one.",
+    idempotency.REPLAYED: "`true` where this is the answer that the same request got before.",
 }
+_KEY = (
+    "Any text of your own, such as a UUID: for 24 hours the same request with the same key is worked once and answered "
+    "alike. With another path or body: 422 `idempotency_key_reused`. While the first is under way: 409 "
+    "`idempotency_key_in_flight`."
+)
 SCRIPTS = {
     "swagger_bundle.js": "text/javascript",
     "swagger_preset.js": "text/javascript",
@@ -126,10 +133,18 @@ def _query_parameters(query: Schema | None) -> list[Schema]:
 
 
 def _header_parameters(operation: Operation) -> list[Schema]:
-    if 412 not in operation.errors:
-        return []
-    told = "The ETag that you have seen. If the version is another by now, nothing is changed and the answer is 412."
-    return [{"name": "If-Match", "in": "header", "required": False, "description": told, "schema": {"type": "string"}}]
+    found = []
+    if 412 in operation.errors:
+        told = (
+            "The ETag that you have seen. If the version is another by now, nothing is changed and the answer is 412."
+        )
+        found.append(("If-Match", told, {"type": "string"}))
+    if operation.method == "POST":
+        found.append((idempotency.HEADER, _KEY, {"type": "string", "pattern": idempotency.SYNTAX}))
+    return [
+        {"name": name, "in": "header", "required": False, "description": told, "schema": schema}
+        for name, told, schema in found
+    ]
 
 
 def _responses(operation: Operation, refs: Mapping[Model, Schema]) -> Schema:
@@ -141,6 +156,8 @@ def _responses(operation: Operation, refs: Mapping[Model, Schema]) -> Schema:
         elif operation.answer is not None:
             response["content"] = {JSON: {"schema": refs[operation.answer]}}
         names = [name for name in operation.headers if name != "Location" or status == 201]
+        if operation.method == "POST":
+            names.append(idempotency.REPLAYED)
         if names:
             response["headers"] = {
                 name: {"description": _HEADERS[name], "schema": {"type": "string"}} for name in names
@@ -155,8 +172,11 @@ def _problem(status: int, ref: Schema) -> Schema:
         response["headers"] = {
             "WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}}
         }
-    if status == 503:
+    if status in (429, 503):
         response["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}}}
+    if status == 409:
+        told = "Seconds to wait, where the first request with this Idempotency-Key is under way."
+        response["headers"] = {"Retry-After": {"description": told, "schema": {"type": "string"}}}
     return response
 
 

@@ -18,7 +18,9 @@ from pydantic import BaseModel, ValidationError
 from handlers import access
 from schemas.account import Actor, Permission, Reach
 from schemas.api.fields import SLUG, UUID
+from worker.api.bodies import read, unambiguous
 from worker.api.guard import admit
+from worker.api.idempotency import HEADER, once
 from worker.api.refusals import invalid
 from worker.context import CONTEXT, Context
 from worker.problems import problem
@@ -58,7 +60,7 @@ def pattern_of(parameter: str) -> str:
 class Operation:
     """`answer` is the model of the good answer, or a media type, or None for an empty one; `statuses` are the good
     statuses with what each means; `errors` are those beyond what the declaration implies. `registry`: it is about what
-    the order registry holds, and refused while that is off (O13)."""
+    the order registry holds, and refused while that is off (O13); `secret`: its good answer holds a secret."""
 
     method: str
     path: str
@@ -75,6 +77,7 @@ class Operation:
     errors: tuple[int, ...]
     headers: tuple[str, ...]
     registry: bool
+    secret: bool
 
     @property
     def parameters(self) -> list[str]:
@@ -83,7 +86,7 @@ class Operation:
     @property
     def all_errors(self) -> list[int]:
         """Every error that it may answer with."""
-        implied = {401, 500, 503, *self.errors}
+        implied = {401, 429, 500, 503, *self.errors}
         if self.permission or self.registry:
             implied.add(403)
         if self.parameters:
@@ -91,7 +94,9 @@ class Operation:
         if self.query:
             implied.add(422)
         if self.body:
-            implied |= {400, 413, 415, 422}
+            implied |= {400, 408, 413, 415, 422}
+        if self.method == "POST":  # it may carry an Idempotency-Key, whose body is looked at whatever it is
+            implied |= {400, 408, 409, 413, 415, 422}
         return sorted(implied)
 
     async def dispatch(self, request: web.Request) -> web.Response:
@@ -100,6 +105,11 @@ class Operation:
             return actor
         if self.registry:
             access.check_registry(actor)
+        if self.method != "POST" or HEADER not in request.headers:
+            return await self._work(request, actor)
+        return await once(request, actor, await read(request), lambda: self._work(request, actor), secret=self.secret)
+
+    async def _work(self, request: web.Request, actor: Actor) -> web.Response:
         given: dict[str, Any] = dict(request.match_info)
         if not all(re.fullmatch(pattern_of(name), value) for name, value in given.items()):
             return missing(self.tag)
@@ -128,14 +138,14 @@ class Operation:
     async def _read_body(self, request: web.Request, given: dict[str, Any]) -> web.Response | None:
         if self.body is None:
             return None
-        plain = request.headers.get("Content-Encoding", "identity").strip().lower() in ("", "identity")
-        if not plain or not _is_json(request):
+        content = await read(request)
+        if not _is_json(request):
             return problem(415, "Send application/json, without Content-Encoding.")
         try:
-            given["body"] = self.body.model_validate_json(await request.read(), strict=True)
+            given["body"] = self.body.model_validate_json(content, strict=True)
         except ValidationError as error:
             return invalid(error, "body")
-        return None
+        return unambiguous(content)
 
 
 def _is_json(request: web.Request) -> bool:
@@ -186,6 +196,7 @@ class Operations(list[Operation]):
         errors: tuple[int, ...] = (),
         headers: tuple[str, ...] = (),
         registry: bool | None = None,
+        secret: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Make the decorated function the handler of an operation, named after it and described by its docstring.
         `registry` is as for the noun, unless given."""
@@ -208,6 +219,7 @@ class Operations(list[Operation]):
                     errors=errors,
                     headers=headers,
                     registry=self.registry if registry is None else registry,
+                    secret=secret,
                 )
             )
             return handler

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
+
+import msgspec
 
 from handlers.derive import has_payment_facts
 from handlers.locks import locked_fields
 from handlers.money import rounded
+from handlers.payment import Money
 from handlers.reading import moment
 from schemas.api.fields import UUID, plain
 from schemas.api.order import (
@@ -23,11 +26,13 @@ from schemas.api.order import (
     OrderRefund,
     TimelineEntry,
 )
+from schemas.api.payment import PaymentBody
 from schemas.fact import Dossier, Kind
 from worker.ids import derived_id
 from worker.store.order_reads import OrderRows, Row
 from worker.store.orders import part_ids
 
+Movement: TypeAlias = dict[str, Any]
 _TIME = re.compile(r"\w+_at")
 _ELSEWHERE = frozenset({"rule", "template", "refunds", "disputes"})
 
@@ -77,20 +82,40 @@ def figure(number: Decimal) -> int | str:
 
 def payment(row: Row, amount: int) -> OrderPayment:
     given = {name: value for name, value in row.items() if name not in ("order_id", "key")}
-    percent = f"{Decimal(rounded(Decimal(row['counted']) * 10_000 / amount)) / 100:.2f}" if amount else None
-    return OrderPayment(**given, external_id=without_namespace(row["key"]), percent=percent)
+    return OrderPayment(**given, external_id=without_namespace(row["key"]), percent=_percent(row["counted"], amount))
 
 
-def movements(account_id: str, rows: OrderRows, name: str) -> list[dict[str, Any]]:
+def listed_payment(row: Row) -> PaymentBody:
+    """A payment that stands by itself, not within its order."""
+    given = {name: value for name, value in row.items() if name not in ("dossier_id", "key", "order_amount")}
+    percent = _percent(row["counted"], row["order_amount"])
+    return PaymentBody(**given, external_id=without_namespace(row["key"]), percent=percent)
+
+
+def _percent(counted: int, amount: int | None) -> str | None:
+    return f"{Decimal(rounded(Decimal(counted) * 10_000 / amount)) / 100:.2f}" if amount else None
+
+
+def movements(account_id: str, rows: OrderRows, name: str) -> list[Movement]:
     """The order's `refunds` or `disputes`, which its row keeps by keys and microseconds."""
     payments = {row["id"] for row in rows.payments}
-    found = []
-    for row in rows.order[name]:
-        given = {field: _timed(field, value) for field, value in row.items() if field not in ("key", "payment")}
-        paid_by = derived_id(account_id, "payment", row["payment"]) if row.get("payment") else None
-        payment_id = paid_by if paid_by in payments else None
-        found.append({**given, "id": without_namespace(row["key"]), "payment_id": payment_id})
-    return found
+    return [_movement(account_id, row, payments) for row in rows.order[name]]
+
+
+def unclaimed_movements(account_id: str, money: Money, payment_id: str) -> tuple[list[Movement], list[Movement]]:
+    """Refunds and disputes of a payment that no order claims."""
+    refunds, disputes = (
+        [_movement(account_id, msgspec.structs.asdict(row), {payment_id}) for row in found]
+        for found in (money.refunds, money.disputes)
+    )
+    return refunds, disputes
+
+
+def _movement(account_id: str, row: Mapping[str, Any], payments: set[str]) -> Movement:
+    given = {field: _timed(field, value) for field, value in row.items() if field not in ("key", "payment")}
+    paid_by = derived_id(account_id, "payment", row["payment"]) if row.get("payment") else None
+    payment_id = paid_by if paid_by in payments else None
+    return {**given, "id": without_namespace(row["key"]), "payment_id": payment_id}
 
 
 def without_namespace(key: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 
 from handlers import access
+from handlers.errors import Refused
 from schemas.account import Actor, Permission
 from schemas.api.order import (
     Explanation,
@@ -18,6 +20,7 @@ from schemas.api.order import (
     TimelinePage,
 )
 from schemas.api.page import PageQuery
+from worker.actions import order_making
 from worker.actions import orders as actions
 from worker.api import cursor, order_views
 from worker.api.operation import Ask, Operations, answer, changed_meanwhile, missing
@@ -91,7 +94,7 @@ async def create_order(ask: Ask, body: OrderCreate) -> web.Response:
     """By (origin `api`, `external_id`) at most one is made: the same body again answers with it, another body with 409
     that names the fields in which it differs. Without an `external_id` each request makes an order.
     """
-    order_id, created = await actions.create(ask.ctx, ask.actor, body)
+    order_id, created = await order_making.create(ask.ctx, ask.actor, body)
     return await shown(ask, order_id, created=created)
 
 
@@ -103,17 +106,37 @@ async def create_order(ask: Ask, body: OrderCreate) -> web.Response:
     body=OrderPatch,
     answer=OrderBody,
     errors=(409, 412),
-    headers=("ETag",),
+    headers=("ETag", "Content-Location"),
 )
 async def change_order(ask: Ask, order_id: str, body: OrderPatch) -> web.Response:
-    """Only the fields given are changed. What Stripe manages on this order is refused with 409 and `locked_fields`."""
-    admitted = await to_be_changed(ask, order_id)
-    if isinstance(admitted, web.Response):
-        return admitted
-    order_id, expected = admitted
+    """Only the fields given are changed. What Stripe manages on this order is refused with 409 and `locked_fields`. An
+    order that was merged into another is changed there: Content-Location names it.
+    """
     changes: dict[str, Any] = body.model_dump(mode="python", exclude_unset=True)
-    await actions.patch(ask.ctx, ask.actor, order_id, changes, expected)
-    return await shown(ask, order_id)
+
+    async def patch(meant: str, expected: int | None) -> None:
+        await actions.patch(ask.ctx, ask.actor, meant, changes, expected)
+
+    return await changed(ask, order_id, patch)
+
+
+Change = Callable[[str, int | None], Awaitable[None]]
+"""Changes the order of an id, which is to be at a version where one is given."""
+
+
+async def changed(ask: Ask, order_id: str, change: Change, *, status: int = 200) -> web.Response:
+    """The order after a change of it, or of the one that it was merged into."""
+    for last in (False, False, True):
+        try:
+            admitted = await to_be_changed(ask, order_id)
+            if isinstance(admitted, web.Response):
+                return admitted
+            await change(*admitted)
+            return await shown(ask, order_id, status=status)
+        except Refused as refused:
+            if refused.code != "not_found" or last:  # it was merged while we looked: then it is to be found elsewhere
+                raise
+    raise AssertionError("unreachable")
 
 
 async def to_be_changed(ask: Ask, order_id: str) -> tuple[str, int | None] | web.Response:

@@ -18,6 +18,8 @@ from worker.api import (
     order_parts,
     order_sales,
     orders,
+    orders_bulk,
+    payments,
     price_lists,
     product_templates,
     products,
@@ -28,12 +30,18 @@ from worker.api import (
     tokens,
     units,
 )
+from worker.api.idempotency import RUNNING
 from worker.api.middleware import problems
 from worker.api.openapi import add_document
 from worker.api.operation import Operation
+from worker.api.orders_bulk import LANE, BulkLane
+from worker.api.rates import RATES, Rates
+from worker.context import CONTEXT
 
 OPERATIONS: list[Operation] = [
     *orders.OPERATIONS,
+    *orders_bulk.OPERATIONS,
+    *payments.OPERATIONS,
     *order_parts.OPERATIONS,
     *order_flow.OPERATIONS,
     *order_sales.OPERATIONS,
@@ -61,6 +69,9 @@ OPERATIONS: list[Operation] = [
 def add_routes(app: web.Application) -> None:
     """Put the API into the application: its operations, its document, and the shape of every error of every route."""
     app.middlewares.append(problems)
+    app[RUNNING] = {}
+    app[LANE] = BulkLane()
+    app[RATES] = Rates(app[CONTEXT].settings.api_rate)
     for operation in OPERATIONS:
         if operation.method == "GET":
             app.router.add_get(operation.path, operation.dispatch)  # HEAD too

@@ -37,6 +37,7 @@ async def list_tokens(ask: Ask, query: PageQuery) -> web.Response:
     body=TokenCreate,
     answer=TokenIssued,
     statuses={201: "Created. The token is in this answer and nowhere else."},
+    secret=True,
 )
 async def create_token(ask: Ask, body: TokenCreate) -> web.Response:
     """The answer shows the token this once. Only a role and permissions that you have yourself can be given."""

@@ -69,5 +69,6 @@ async def merge(connection: Pooled, account_id: str, merged: Mapping[str, str]) 
     await connection.execute(_SQL["delete_contacts"], account_id, sources)
 
 
-async def exists(connection: Pooled, account_id: str, contact_id: str) -> bool:
-    return bool(await connection.fetchval(_SQL["exists"], account_id, contact_id))
+async def existing(connection: Pooled, account_id: str, ids: Iterable[str]) -> set[str]:
+    """Those of these contacts that there are."""
+    return {row["id"] for row in await connection.fetch(_SQL["existing"], account_id, sorted(set(ids)))}

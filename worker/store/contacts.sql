@@ -50,5 +50,5 @@ UPDATE sales_plans s SET contact_id = g.target
 -- delete_contacts: contacts that turned out to be another
 DELETE FROM contacts WHERE account_id = $1 AND id = ANY ($2)
 
--- exists: whether there is such a contact
-SELECT true FROM contacts WHERE account_id = $1 AND id = $2
+-- existing: which of these contacts there are
+SELECT id FROM contacts WHERE account_id = $1 AND id = ANY ($2)

@@ -241,16 +241,18 @@ async def number(connection: Pooled, account_id: str, new_orders: Sequence[str],
         await connection.execute(_SQL["number_payments"], account_id, [row["id"] for row in rows])
 
 
-async def find_external(
-    connection: Pooled, account_id: str, origin: str, external_id: str
-) -> tuple[str, bytes | None] | None:
-    """(id, request) of the order that an origin made under an external id."""
-    row = await connection.fetchrow(_SQL["find_external"], account_id, origin, external_id)
-    return (row["id"], row["request"]) if row else None
+async def find_externals(
+    connection: Pooled, account_id: str, origin: str, external_ids: Iterable[str]
+) -> dict[str, tuple[str, bytes | None]]:
+    """(id, request) of the orders that an origin made, by external id."""
+    rows = await connection.fetch(_SQL["find_externals"], account_id, origin, sorted(set(external_ids)))
+    return {row["external_id"]: (row["id"], row["request"]) for row in rows}
 
 
-async def set_request(connection: Pooled, account_id: str, order_id: str, request: bytes) -> None:
-    await connection.execute(_SQL["set_request"], account_id, order_id, request)
+async def set_requests(connection: Pooled, account_id: str, requests: Mapping[str, bytes]) -> None:
+    """Keep the normalised request that made each order (by id)."""
+    ids = sorted(requests)
+    await connection.execute(_SQL["set_requests"], account_id, ids, [requests[id_] for id_ in ids])
 
 
 async def version(connection: Pooled, account_id: str, order_id: str) -> int | None:

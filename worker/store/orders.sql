@@ -138,11 +138,13 @@ UPDATE payments p SET number = counted.value - cardinality($2::uuid[]) + g.posit
   FROM counted, unnest($2::uuid[]) WITH ORDINALITY AS g (id, position)
  WHERE p.account_id = $1 AND p.id = g.id
 
--- find_external: the order that an origin made under an external id, with the request that made it
-SELECT id, request FROM orders WHERE account_id = $1 AND origin = $2 AND external_id = $3
+-- find_externals: the orders that an origin made under external ids, with the requests that made them
+SELECT external_id, id, request FROM orders WHERE account_id = $1 AND origin = $2 AND external_id = ANY ($3)
 
--- set_request: keep the normalised request that made an order
-UPDATE orders SET request = $3 WHERE account_id = $1 AND id = $2
+-- set_requests: keep the normalised requests that made orders
+UPDATE orders o SET request = g.request
+  FROM unnest($2::uuid[], $3::bytea[]) AS g (id, request)
+ WHERE o.account_id = $1 AND o.id = g.id
 
 -- version: the version of an order
 SELECT version FROM orders WHERE account_id = $1 AND id = $2

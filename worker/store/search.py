@@ -13,8 +13,8 @@ from typing import Any
 from schemas.account import Reach
 from worker.store.db import Pooled
 
-Found = list[tuple[datetime | None, str]]
-"""(time, id) of each row: its place in the list."""
+Found = list[tuple[datetime | int | None, str]]
+"""(time or number, id) of each row: its place in the list."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _LARGEST = 2**63 - 1
@@ -34,6 +34,14 @@ _ORDERS = {
     "created_to": "o.created_at < {}",
 }
 _DEALS = {"contact_id": "d.contact_id = {}", "owner_id": "d.owner_id = {}", "status": "d.status = {}"}
+_PAYMENTS = {
+    "order_id": "p.order_id = {}",
+    "status": "p.status = {}",
+    "system": "p.system = {}",
+    "currency": "p.currency = {}",
+    "attempted_from": "p.attempted_at >= {}",
+    "attempted_to": "p.attempted_at < {}",
+}
 _EVENTS = {
     "connection": "e.connection_id = (SELECT id FROM connections c WHERE c.account_id = e.account_id AND c.name = {})",
     "topic": "e.topic = {}",
@@ -89,6 +97,7 @@ _WITHIN = {
     # Whose rows a reader sees who does not see all: read from the owner's side, since what one person owns is little.
     "orders": "o.id IN (SELECT w.order_id FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = {})",
     "events": "e.id IN (SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = {})",
+    "payments": "p.order_id IN (SELECT w.order_id FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = {})",
     "contacts": "c.owner_id = {}",
     "deals": "d.owner_id = {}",
 }
@@ -122,7 +131,7 @@ class _Query:
             if given.get(name) is not None:
                 self.add(clause, given[name])
 
-    async def run(self, connection: Pooled, time: str, before: tuple[datetime, str] | None, limit: int) -> Found:
+    async def run(self, connection: Pooled, time: str, before: tuple[datetime | int, str] | None, limit: int) -> Found:
         table, alias = self._table, self._alias
         if before:
             self.add(f"({alias}.{time}, {alias}.id) < ({{}}, {{}})", *before)
@@ -180,6 +189,17 @@ async def events(
             parts.append((_OF_DOSSIER, [text]))
         query.add_any(parts)
     return await query.run(connection, "received_at", before, limit)
+
+
+async def payments(
+    connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[int, str] | None, limit: int
+) -> Found:
+    """Payments by their filters, by number; `unclaimed` is `true` for those without an order, `false` for the rest."""
+    query = _Query(reach, "payments")
+    query.add_filters(_PAYMENTS, given)
+    if given.get("unclaimed"):
+        query.add(f"p.order_id IS {'NULL' if given['unclaimed'] == 'true' else 'NOT NULL'}")
+    return await query.run(connection, "number", before, limit)
 
 
 async def contacts(

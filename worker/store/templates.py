@@ -28,11 +28,15 @@ async def get(connection: Pooled, account_id: str, slug: str) -> Template:
     """As `find`; Refused where there is none."""
     found = await find(connection, account_id, slug)
     if found is None:
-        raise Refused(
-            "template_unknown", f"There is no order template {slug}.", field="template",
-            remedy="See GET /api/v1/templates for those that there are.",
-        )  # fmt: skip
+        raise unknown(slug)
     return found[0]
+
+
+def unknown(slug: str) -> Refused:
+    return Refused(
+        "template_unknown", f"There is no order template {slug}.", field="template",
+        remedy="See GET /api/v1/templates for those that there are.",
+    )  # fmt: skip
 
 
 async def of_order(connection: Pooled, account_id: str, order: Order) -> Template:

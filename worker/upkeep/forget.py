@@ -1,12 +1,21 @@
-"""Drops traces of refused deliveries once they are older than a week."""
+"""Drops what is kept for a while only: traces of refused deliveries after a week, answers under an idempotency key
+after a day."""
 
 from __future__ import annotations
 
 from worker.context import Context
-from worker.store import refusals
+from worker.store import idempotency_keys, refusals
 
 PERIOD_S = 600.0
+BATCHES = 200
+"""Of keys at most in one tick; what is left is dropped by the next."""
 
 
 async def tick(ctx: Context) -> int:
-    return await refusals.forget(ctx.pool)
+    """How many statements were needed."""
+    done = await refusals.forget(ctx.pool)
+    for _ in range(BATCHES):
+        done += 1
+        if await idempotency_keys.forget(ctx.pool) < idempotency_keys.BATCH:
+            break
+    return done

@@ -1,0 +1,114 @@
+"""Lists are stable (H4): whoever walks the pages of any list while rows are added sees each row that was there at the
+start exactly once, newest first. Every list operation must be in `MAKERS` or be reached by `SUB`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.api.page import Page
+from tests.api.conftest import Api
+from tests.world import edited, payload
+from worker.api.operation import Operation
+from worker.api.routes import OPERATIONS
+from worker.ids import new_id
+
+Maker = Callable[[Api, str], Awaitable[None]]
+"""Adds a row to a list; the text is the id of what the list belongs to, where it does."""
+
+
+async def an_order(api: Api, _parent: str) -> None:
+    contact_id = await api.contact(f"{new_id()}@example.com")
+    await api.order(contact_id)
+
+
+async def a_contact(api: Api, _parent: str) -> None:
+    await api.contact(f"{new_id()}@example.com")
+
+
+async def an_event(api: Api, _parent: str) -> None:
+    body = edited(payload("stripe", "product_created__2020-08-27.json"), id=f"evt_{new_id()}")
+    await api.shop.store([api.shop.event("stripe", body)])
+
+
+async def a_payment(api: Api, _parent: str) -> None:
+    name = new_id()
+    body = payload("stripe", "payment_intent_succeeded__2020-08-27.json")
+    named = {"id": f"evt_{name}", "data__object__id": f"pi_{name}", "data__object__charges": {"data": []}}
+    await api.shop.deliver("stripe", edited(body, **named))
+
+
+async def a_connection(api: Api, _parent: str) -> None:
+    await api.post("/connections", {"name": f"c-{new_id()}", "provider": "stripe", "secret": "hush"})
+
+
+async def a_token(api: Api, _parent: str) -> None:
+    await api.post("/tokens", {"name": "one more", "role": "rep"})
+
+
+async def a_change(api: Api, parent: str) -> None:
+    assert (await api.ask("PATCH", f"/orders/{parent}", json={"notes": new_id()})).status == 200
+
+
+MAKERS: dict[str, Maker] = {
+    "list_orders": an_order,
+    "list_order_timeline": a_change,
+    "list_payments": a_payment,
+    "list_contacts": a_contact,
+    "list_events": an_event,
+    "list_connections": a_connection,
+    "list_tokens": a_token,
+}
+LISTS = [
+    operation
+    for operation in OPERATIONS
+    if operation.method == "GET" and isinstance(operation.answer, type) and issubclass(operation.answer, Page)
+]
+WALK = settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def test_every_list_is_walked_here() -> None:
+    assert {operation.name for operation in LISTS} == set(MAKERS)
+
+
+async def all_of(api: Api, path: str) -> list[str]:
+    return [item["id"] for item in await api.pages(path, 100)]
+
+
+async def address(api: Api, operation: Operation) -> tuple[str, str]:
+    """The list's path, and the id of what it belongs to."""
+    if not operation.parameters:
+        return operation.path, ""
+    order: dict[str, Any] = await api.order(await api.contact(f"{new_id()}@example.com"))
+    return operation.path.replace("{order_id}", order["id"]), order["id"]
+
+
+@pytest.mark.parametrize("operation", LISTS, ids=lambda operation: operation.name)
+@WALK
+@given(rows=st.integers(0, 5), limit=st.integers(1, 3), added=st.lists(st.integers(0, 2), max_size=4))
+async def test_H4_what_is_added_while_pages_are_read_neither_repeats_nor_hides_a_row(
+    api: Api, operation: Operation, rows: int, limit: int, added: list[int]
+) -> None:
+    path, parent = await address(api, operation)
+    make = MAKERS[operation.name]
+    for _ in range(rows):
+        await make(api, parent)
+    expected = await all_of(api, path)
+    assert len(expected) == len(set(expected))
+    assert len(expected) >= rows
+    seen: list[str] = []
+    cursor, pauses = "", iter(added)
+    while True:
+        page = await api.get(f"{path}?limit={limit}{cursor}")
+        seen += [item["id"] for item in page["items"]]
+        for _ in range(next(pauses, 0)):
+            await make(api, parent)
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert seen == expected
+    assert set(expected) <= set(await all_of(api, path))
