@@ -9,11 +9,13 @@ from tests.world import World
 from worker.store.db import open_pool
 from worker.store.statements import statements
 
-NOUNS = ("contacts", "dossiers", "inbox", "orders")
+NOUNS = ("contacts", "dossiers", "inbox", "orders", "outbox")
 ACCOUNTED = {
     "inbox.due_events": "reads the index of what is due, oldest first, up to a limit",
     "inbox.forget_batches": "batches under way are few",
     "inbox.orphaned_batches": "batches under way are few",
+    "outbox.wanted": "an account has at most a hundred subscribers",
+    "outbox.tell": "an account has at most a hundred subscribers",
     "orders.unnumbered_payments": "payments without a number are those that this transaction makes",
     "orders.due_orders": "reads the index of due dates up to now, up to a limit",
 }

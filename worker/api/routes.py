@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from worker.api import connections, contacts, events, orders, quarantine, tokens
+from worker.api import connections, contacts, events, orders, quarantine, subscribers, tokens
 from worker.api.middleware import problems
 from worker.api.openapi import add_document
 from worker.api.operation import Operation
@@ -15,6 +15,7 @@ OPERATIONS: list[Operation] = [
     *events.OPERATIONS,
     *connections.OPERATIONS,
     *quarantine.OPERATIONS,
+    *subscribers.OPERATIONS,
     *tokens.OPERATIONS,
 ]
 

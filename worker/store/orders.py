@@ -10,6 +10,7 @@ import msgspec
 from handlers.changes import differences
 from handlers.reading import moment
 from schemas.order import Order, PaymentRow
+from worker.feed import outbox
 from worker.ids import derived_id, new_id
 from worker.store.db import Pooled, to_json
 from worker.store.statements import statements
@@ -66,6 +67,7 @@ async def save(connection: Pooled, account_id: str, changes: Sequence[Change]) -
     entries = [entry for entry in map(_entry, changes) if entry["changes"]]
     if entries:
         await connection.execute(_SQL["add_timeline"], account_id, to_json(entries))
+    await outbox.tell(connection, account_id, changes)
 
 
 def _differs(change: Change) -> bool:
@@ -198,6 +200,7 @@ async def merge(connection: Pooled, account_id: str, merged: Mapping[str, str]) 
     """Orders that turned out to be another (source -> target): their numbers stay accounted for, their rows go."""
     sources = sorted(merged)
     targets = [merged[source] for source in sources]
+    await outbox.tell_merged(connection, account_id, merged)
     await connection.execute(_SQL["merge_timeline"], account_id, sources, targets)
     await connection.execute(_SQL["redirect_merges"], account_id, sources, targets)
     await connection.execute(_SQL["record_merges"], account_id, sources, targets)
@@ -207,7 +210,8 @@ async def merge(connection: Pooled, account_id: str, merged: Mapping[str, str]) 
 async def number(connection: Pooled, account_id: str, new_orders: Sequence[str], dossiers: Iterable[str]) -> None:
     """Give new orders and payments their serial numbers: the last statements of a transaction."""
     if new_orders:
-        await connection.execute(_SQL["number_orders"], account_id, list(new_orders))
+        told = await connection.fetch(_SQL["number_orders"], account_id, list(new_orders))
+        await outbox.tell_numbers(connection, account_id, [(row["id"], row["body"], row["number"]) for row in told])
     rows = await connection.fetch(_SQL["unnumbered_payments"], account_id, sorted(dossiers))
     if rows:
         await connection.execute(_SQL["number_payments"], account_id, [row["id"] for row in rows])
