@@ -156,8 +156,8 @@ class Settings(BaseSettings):
     )
     feed_days: Annotated[int, Field(ge=4, le=3650)] = Field(
         default=30,
-        description="Days that events of the outgoing feed are kept, whatever became of them: what a paused subscriber has "
-        "not fetched by then is lost to it.",
+        description="Days that events of the outgoing feed are kept, whatever became of them: what a paused subscriber "
+        "has not been sent by then is lost to it.",
     )
     drain_s: Seconds = Field(default=10, description="Time that running requests and jobs get to end after SIGTERM.")
 

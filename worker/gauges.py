@@ -91,7 +91,8 @@ class Reading(Collector):
         )
         overdue = GaugeMetricFamily(
             "feed_overdue_seconds",
-            f"Time since the oldest attempt to an active subscriber fell due that nobody has made; 0 where none is. {_ABSENT}",
+            "Time since the oldest attempt to tell an active subscriber fell due that nobody has made; 0 where there "
+            f"is none. {_ABSENT}",
         )
         dead = GaugeMetricFamily(
             "feed_dead",

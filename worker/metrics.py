@@ -84,8 +84,8 @@ event_age = Histogram(
 inbox_attempts = Histogram("inbox_attempts", "Tries that an event had had when it was settled.", buckets=ATTEMPTS)
 feed_deliveries = Counter(
     "feed_deliveries_total",
-    "Attempts to tell a subscriber of the feed, by the type of the event and what became of it: delivered, retrying, dead, "
-    "lost (another worker sent it meanwhile), unknown (PostgreSQL could not be told: it is sent again).",
+    "Attempts to tell a subscriber of the feed, by the type of the event and what became of it: delivered, retrying, "
+    "dead, lost (another worker sent it meanwhile), unknown (PostgreSQL could not be told: it is sent again).",
     ("type", "result"),
 )
 feed_duration = Histogram(

@@ -1,4 +1,4 @@
-"""Subscribers of the outgoing feed as the API speaks them. A secret is in the answer that makes it, and nowhere else."""
+"""Subscribers of the outgoing feed as the API speaks them. A secret is in the answer that makes it only."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class SubscriberBody(Wire):
     description: str | None
     types: list[str] | None = Field(description=_TYPES)
     state: SubscriberState = Field(
-        description="`paused`: events gather and are sent once it is active again. `disabled`: it answered 410, nothing "
-        "gathers."
+        description="`paused`: events gather and are sent once it is active again. `disabled`: it answered 410, "
+        "nothing gathers."
     )
     reason: str | None = Field(description="Why it was disabled.")
     former_secret_until: datetime | None = Field(

@@ -181,7 +181,6 @@ async def activate_subscriber(ask: Ask, subscriber_id: str) -> web.Response:
     answer=DeliveryBody,
     statuses={202: "Queued: get the delivery to see what became of it."},
     errors=(409,),
-    headers=("Location",),
 )
 async def test_subscriber(ask: Ask, subscriber_id: str) -> web.Response:
     """One message of the type `daybook.test`, whatever types it has chosen. 409 unless it is active."""

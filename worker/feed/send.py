@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
@@ -40,6 +41,8 @@ LEASE = timedelta(seconds=60)
 """Longer than a post (15 s) and the note of it take."""
 SLOTS = 64
 """Posts that one worker has under way."""
+DUE_LIMIT = 5_000
+"""Subscribers looked at together: far more than can be slow at once, so that those never hide the others."""
 SLOTS_EACH = 8
 """Posts to one subscriber that all workers together have under way."""
 SLOW_S = 3.0
@@ -83,7 +86,7 @@ class Feed:
         """One look: claim what is due, as far as there is room, and begin to send it. How many were claimed."""
         if len(self._running) >= SLOTS:
             return 0
-        slots = self._room(await deliveries.due(self._ctx.pool, SLOTS))
+        slots = self._room(await deliveries.due(self._ctx.pool, DUE_LIMIT))
         if not slots:
             return 0
         claimed = await deliveries.claim(self._ctx.pool, slots, new_id(), LEASE)
@@ -119,19 +122,26 @@ class Feed:
         """How many deliveries to claim at most for each subscriber; those that answered quickly first."""
         free = SLOTS - len(self._running)
         free_slow = SLOTS_SLOW - sum(claimed.subscriber in self._slow for claimed in self._running.values())
+        busy = Counter(claimed.subscriber for claimed in self._running.values())
         slots = {}
         for subscriber in sorted(due, key=self._slow.__contains__):
             slow = subscriber in self._slow
             if free <= 0 or (slow and free_slow <= 0):
                 break
-            slots[subscriber] = 1 if slow else min(SLOTS_EACH, free)
-            free -= slots[subscriber]
-            free_slow -= slow
+            most = 1 if slow else SLOTS_EACH
+            more = min(most - busy[subscriber], free)
+            if more > 0:
+                slots[subscriber] = busy[subscriber] + more
+                free -= more
+                free_slow -= slow
         return slots
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        del self._running[task]
+        claimed = self._running.pop(task)
         self._free.set()
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("feed_send_failed", feed_event=claimed.event_id, error=type(error).__name__, message=said(error))
 
     async def _send(self, claimed: Claimed) -> None:
         began = time.perf_counter()

@@ -17,7 +17,11 @@ from worker.outside.targets import Private
 TIMEOUT_S = 15.0
 ANSWER_BYTES = 64 * 1024
 KEPT_BYTES = 1024
-_HEADERS = {"Content-Type": "application/json", "User-Agent": f"Daybook/{version('daybook')}", "Accept": "*/*"}
+_HEADERS = {
+    "Content-Type": "application/json",
+    "User-Agent": f"Daybook/{version('daybook')}",
+    "Accept-Encoding": "identity",
+}
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,16 +9,21 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
 
 import aiohttp
-from aiohttp.abc import AbstractResolver
-from aiohttp.resolver import ThreadedResolver
+from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from handlers.errors import Refused
 from handlers.targets import checked_url, is_public
 
 RESOLVE_S = 5.0
+NAMES = 32
+"""Names looked up at once. The event loop's own threads are so few that a handful of names whose servers do not answer
+would keep all others waiting."""
 CONNECTIONS = 256
 PER_HOST = 32
 
@@ -30,6 +35,32 @@ class Private(OSError):
 
     def __init__(self) -> None:
         super().__init__(self.WORDS)
+
+
+class Names(AbstractResolver):
+    """The system's resolver, in threads of its own."""
+
+    _threads = ThreadPoolExecutor(NAMES, thread_name_prefix="names")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        look = partial(socket.getaddrinfo, host, port, family=family, type=socket.SOCK_STREAM)
+        rows = await asyncio.get_running_loop().run_in_executor(self._threads, look)
+        return [
+            ResolveResult(
+                hostname=host, host=_written(place), port=port, family=kind, proto=protocol, flags=socket.AI_NUMERICHOST
+            )
+            for kind, _, protocol, _, place in rows
+        ]
+
+    async def close(self) -> None:
+        """The threads are every session's."""
+
+
+def _written(place: tuple[Any, ...]) -> str:
+    """The address of a socket's place, with its zone where it has one."""
+    return f"{place[0]}%{place[3]}" if len(place) == 4 and place[3] and "%" not in place[0] else str(place[0])
 
 
 def guarded_socket(address: tuple[int, int, int, str, Sequence[object]]) -> socket.socket:
@@ -47,7 +78,7 @@ def open_session(*, private: bool, resolver: AbstractResolver | None = None) -> 
     connector = aiohttp.TCPConnector(
         limit=CONNECTIONS,
         limit_per_host=PER_HOST,
-        resolver=resolver or ThreadedResolver(),
+        resolver=resolver or Names(),
         use_dns_cache=False,
         socket_factory=None if private else guarded_socket,
     )
@@ -60,7 +91,7 @@ async def check(text: str, *, private: bool, resolver: AbstractResolver | None =
     """The URL, if it may be sent to as far as can be seen now. Refused (`invalid`, field `url`) where its host has no
     address, or one of the inside."""
     url = checked_url(text, private=private)
-    resolver = resolver or ThreadedResolver()
+    resolver = resolver or Names()
     try:
         async with asyncio.timeout(RESOLVE_S):
             found = await resolver.resolve(url.host or "", url.port or 0, family=socket.AF_UNSPEC)

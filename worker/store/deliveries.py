@@ -93,10 +93,8 @@ async def claim(pool: Pool, slots: Mapping[Subscriber, int], lease: str, lasts: 
 
 async def delivered(pool: Pool, claimed: Claimed, status: int) -> None:
     """The subscriber answered 2xx. What waits behind it is due."""
-    async with transaction(pool) as connection:
-        row = await connection.fetchrow(_SQL["delivered"], *_names(claimed), status)
-        if row and claimed.attempts > 1:
-            await _move_followers(connection, claimed, row, None)
+    async with acquire(pool) as connection:
+        await connection.execute(_SQL["delivered"], *_names(claimed), status)
 
 
 async def failed(
@@ -117,14 +115,15 @@ async def failed(
         pause = None if pause_s is None else timedelta(seconds=pause_s)
         row = await connection.fetchrow(_SQL["failed"], *_names(claimed), claimed.lease, pause, status, error, answer)
         if row:
-            await _move_followers(connection, claimed, row, row["next_attempt_at"])
+            await connection.execute(
+                _SQL["move_followers"],
+                claimed.account_id,
+                claimed.subscriber_id,
+                row["subject_id"],
+                row["sequence"],
+                row["next_attempt_at"],
+            )
     return row is not None
-
-
-async def _move_followers(connection: Pooled, claimed: Claimed, row: Record, at: datetime | None) -> None:
-    await connection.execute(
-        _SQL["move_followers"], claimed.account_id, claimed.subscriber_id, row["subject_id"], row["sequence"], at
-    )
 
 
 async def let_go(pool: Pool, claimed: Claimed) -> None:

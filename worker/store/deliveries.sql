@@ -63,12 +63,22 @@ SELECT c.account_id, c.subscriber_id, c.event_id, c.attempts, e.type, e.body, e.
   JOIN feed_subscribers s ON s.account_id = c.account_id AND s.id = c.subscriber_id
   JOIN accounts a ON a.id = c.account_id
 
--- delivered: the subscriber has it, whoever sent it last
-UPDATE feed_deliveries
-   SET state = 'delivered', next_attempt_at = NULL, lease = NULL, last_status = $4, last_error = NULL, last_answer = NULL,
-       settled_at = now()
- WHERE account_id = $1 AND subscriber_id = $2 AND event_id = $3 AND state <> 'delivered'
-RETURNING subject_id, sequence
+-- delivered: the subscriber has it, whoever sent it last; what waited behind it is due
+WITH done AS (
+    UPDATE feed_deliveries
+       SET state = 'delivered', next_attempt_at = NULL, lease = NULL, last_status = $4, last_error = NULL,
+           last_answer = NULL, settled_at = now()
+     WHERE account_id = $1 AND subscriber_id = $2 AND event_id = $3 AND state <> 'delivered'
+    RETURNING subject_id, sequence
+), behind AS (
+    SELECT d.event_id
+      FROM done
+      JOIN feed_deliveries d ON d.account_id = $1 AND d.subscriber_id = $2 AND d.subject_id = done.subject_id
+       AND d.sequence > done.sequence AND d.next_attempt_at > now() AND d.lease IS NULL
+     ORDER BY d.event_id FOR UPDATE OF d
+)
+UPDATE feed_deliveries d SET next_attempt_at = now()
+  FROM behind b WHERE d.account_id = $1 AND d.subscriber_id = $2 AND d.event_id = b.event_id
 
 -- failed: an attempt failed; the next one comes after the pause, or never. Only for who still holds it.
 UPDATE feed_deliveries
@@ -77,7 +87,7 @@ UPDATE feed_deliveries
  WHERE account_id = $1 AND subscriber_id = $2 AND event_id = $3 AND lease = $4
 RETURNING subject_id, sequence, next_attempt_at
 
--- move_followers: what waits behind an event of the same subject is due when that one is (null: now)
+-- move_followers: what waits behind an event that failed is due when that one is (null: it is dead, so now)
 WITH behind AS (
     SELECT event_id FROM feed_deliveries
      WHERE account_id = $1 AND subscriber_id = $2 AND subject_id = $3 AND sequence > $4
