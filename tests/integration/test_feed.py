@@ -10,12 +10,16 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from prometheus_client import REGISTRY
 
 from handlers.feed import ATTEMPTS
 from tests.feed import Receiver, Told, answering, order, receiver, signal, told
 from tests.integration.test_apply import checkout, invoice
 from tests.world import World, payload
+from worker import gauges
 from worker.actions import subscribers as actions
+from worker.cli.checkup import postgres_findings
+from worker.config import Settings
 from worker.feed.send import LEASE, SLOTS_EACH
 from worker.store import deliveries
 from worker.store.checks import broken
@@ -454,3 +458,25 @@ async def test_H5_a_subscriber_that_is_removed_leaves_nothing(feed: Told, hook: 
     assert [row["id"] for row in await feed.shop.rows("SELECT id FROM feed_subscribers")] != [subscriber]
     assert len(await feed.shop.rows("SELECT 1 FROM feed_subscribers")) == 1
     assert await feed.shop.rows("SELECT type FROM feed_events") == [{"type": "order.created"}]
+
+
+async def test_R6_doctor_and_the_gauges_see_what_is_not_told(feed: Told, hook: Receiver, database: str) -> None:
+    await feed.subscribe(hook, ["order.created"])
+    for number in range(2):
+        await feed.shop.deliver("standard", order(number))
+    await feed.ctx.pool.execute("UPDATE feed_deliveries SET next_attempt_at = now() - interval '10 minutes'")
+
+    async def said() -> list[str]:
+        findings = await postgres_findings(Settings(database_url=database))
+        return [finding.what for finding in findings if "the feed" in finding.what and finding.level == "warning"]
+
+    async with feed.ctx.pool.acquire() as connection:
+        gauges.reading.note_feed(await deliveries.backlog(connection))
+    assert REGISTRY.get_sample_value("feed_pending") == 2
+    assert 600 <= (REGISTRY.get_sample_value("feed_overdue_seconds") or 0) < 700
+    assert REGISTRY.get_sample_value("feed_dead") == 0
+    gauges.reading.forget()
+    assert await said() == ["A subscriber of the feed has waited 10 min for an attempt that is due"]
+    hook.answer = answering(410)
+    await feed.send()
+    assert await said() == ["2 of the feed's messages were given up", "1 of the feed's subscribers is disabled"]

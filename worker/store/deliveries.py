@@ -64,6 +64,7 @@ class Backlog(msgspec.Struct, frozen=True):
     pending: int
     dead: int
     overdue_s: float
+    disabled: int
 
 
 async def due(pool: Pool, limit: int) -> list[Subscriber]:
@@ -180,4 +181,4 @@ async def backlog(connection: Pooled) -> Backlog:
     row = await connection.fetchrow(_SQL["backlog"], BACKLOG_LIMIT)
     if row is None:
         raise AssertionError("a count answers with its row")
-    return Backlog(row["pending"], row["dead"], row["overdue_s"])
+    return Backlog(row["pending"], row["dead"], row["overdue_s"], row["disabled"])

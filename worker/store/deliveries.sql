@@ -154,8 +154,8 @@ DELETE FROM feed_events e
  USING unnest($1::uuid[], $2::uuid[]) AS g (account_id, id)
  WHERE e.account_id = g.account_id AND e.id = g.id
 
--- backlog: what is open and due at active subscribers, counted up to a limit, the time since the oldest fell due, and
--- what is dead
+-- backlog: what is open at active subscribers and what is dead, counted up to a limit, the time since the oldest attempt
+-- fell due, and how many subscribers are disabled
 SELECT (SELECT count(*) FROM (
             SELECT FROM feed_subscribers s
              CROSS JOIN LATERAL (
@@ -176,4 +176,5 @@ SELECT (SELECT count(*) FROM (
                SELECT d.next_attempt_at FROM feed_deliveries d
                 WHERE d.account_id = s.account_id AND d.subscriber_id = s.id AND d.next_attempt_at IS NOT NULL
                 ORDER BY d.next_attempt_at LIMIT 1) AS o
-         WHERE s.state = 'active') AS overdue_s
+         WHERE s.state = 'active') AS overdue_s,
+       (SELECT count(*) FROM feed_subscribers WHERE state = 'disabled' AND removed_at IS NULL) AS disabled
