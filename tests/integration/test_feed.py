@@ -20,7 +20,7 @@ from worker import gauges
 from worker.actions import subscribers as actions
 from worker.cli.checkup import postgres_findings
 from worker.config import Settings
-from worker.feed.send import LEASE, SLOTS_EACH
+from worker.feed.send import LEASE, SLOTS, SLOTS_EACH, SLOTS_SLOW
 from worker.store import deliveries
 from worker.store.checks import broken
 from worker.upkeep import feed as upkeep
@@ -183,6 +183,20 @@ async def test_H5_what_waits_behind_a_retried_event_is_sent_once_that_is(feed: T
     assert hook.types == ["order.created", "order.created", "order.paid"]
 
 
+async def test_H5_what_is_committed_while_the_event_before_it_is_sent_follows_at_once(
+    feed: Told, hook: Receiver
+) -> None:
+    subscriber = await feed.subscribe(hook, ["order.created", "order.paid"])
+    await feed.shop.deliver("standard", order())
+    slots = {(feed.shop.account_id, subscriber): 8}
+    [claimed] = await deliveries.claim(feed.ctx.pool, slots, feed.shop.account_id, LEASE)
+    await feed.shop.deliver("standard", order(**PAID))
+    assert await feed.feeds[0].look() == 0
+    await deliveries.delivered(feed.ctx.pool, claimed, 200)
+    await feed.send()
+    assert hook.types == ["order.paid"]
+
+
 async def test_H5_retry_after_is_honoured(feed: Told, hook: Receiver) -> None:
     await feed.subscribe(hook, ["order.created"])
     hook.answer = answering(429, Retry_After="3600")
@@ -313,6 +327,20 @@ async def test_H5_a_subscriber_that_hangs_holds_up_no_other(feed: Told, hook: Re
         assert len(await feed.shop.rows(leased, hanging)) == SLOTS_EACH
         leave.set()
         await turning.idle()
+
+
+async def test_H5_room_is_shared_among_subscribers_and_those_that_hang_share_little_of_it(feed: Told) -> None:
+    turning = feed.feeds[0]
+    many = [("account", f"{number:03}") for number in range(100)]
+    assert turning._room(many[:1]) == {many[0]: SLOTS_EACH}
+    assert turning._room(many) == dict.fromkeys(many[:SLOTS], 1), "one for everybody first"
+    turning._served = dict.fromkeys(many[:SLOTS], 1.0)
+    assert set(turning._room(many)) >= set(many[SLOTS:]), "those served longest ago come first"
+    turning._slow = set(many[:90])
+    found = turning._room(many)
+    assert {one for one in found if one in turning._slow} == set(list(found)[10:])
+    assert len(found) == 10 + SLOTS_SLOW
+    assert sum(found.values()) <= SLOTS
 
 
 async def signal_after(look: Any, event: asyncio.Event) -> None:

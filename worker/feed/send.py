@@ -61,6 +61,7 @@ class Feed:
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._running: dict[asyncio.Task[None], Claimed] = {}
         self._slow: set[Subscriber] = set()
+        self._served: dict[Subscriber, float] = {}
         self._task: asyncio.Task[None] | None = None
         self._free = asyncio.Event()
 
@@ -91,6 +92,7 @@ class Feed:
             return 0
         claimed = await deliveries.claim(self._ctx.pool, slots, new_id(), LEASE)
         for one in claimed:
+            self._served[one.subscriber] = time.monotonic()
             task = asyncio.create_task(self._send(one), name="feed-send")
             self._running[task] = one
             task.add_done_callback(self._done)
@@ -119,21 +121,22 @@ class Feed:
                     await asyncio.sleep(BREATH_S)
 
     def _room(self, due: list[Subscriber]) -> dict[Subscriber, int]:
-        """How many deliveries to claim at most for each subscriber; those that answered quickly first."""
-        free = SLOTS - len(self._running)
-        free_slow = SLOTS_SLOW - sum(claimed.subscriber in self._slow for claimed in self._running.values())
+        """How many may be under way for each subscriber, so that all of it fits: one for everybody first, then more.
+        Those that answered quickly come first, and among them those served longest ago."""
+        order = sorted(due, key=lambda one: (one in self._slow, self._served.get(one, 0.0)))
         busy = Counter(claimed.subscriber for claimed in self._running.values())
-        slots = {}
-        for subscriber in sorted(due, key=self._slow.__contains__):
-            slow = subscriber in self._slow
-            if free <= 0 or (slow and free_slow <= 0):
-                break
-            most = 1 if slow else SLOTS_EACH
-            more = min(most - busy[subscriber], free)
-            if more > 0:
-                slots[subscriber] = busy[subscriber] + more
-                free -= more
-                free_slow -= slow
+        free = SLOTS - len(self._running)
+        free_slow = SLOTS_SLOW - sum(busy[one] for one in busy if one in self._slow)
+        slots: dict[Subscriber, int] = {}
+        for most in (1, SLOTS_EACH):
+            for subscriber in order:
+                slow = subscriber in self._slow
+                held = slots.get(subscriber, busy[subscriber])
+                more = min((1 if slow else most) - held, free, free_slow if slow else free)
+                if more > 0:
+                    slots[subscriber] = held + more
+                    free -= more
+                    free_slow -= more if slow else 0
         return slots
 
     def _done(self, task: asyncio.Task[None]) -> None:
