@@ -21,6 +21,7 @@ from worker.actions import subscribers as actions
 from worker.cli.checkup import postgres_findings
 from worker.config import Settings
 from worker.feed.send import LEASE, SLOTS, SLOTS_EACH, SLOTS_SLOW
+from worker.ids import new_id
 from worker.store import deliveries
 from worker.store.checks import broken
 from worker.upkeep import feed as upkeep
@@ -327,6 +328,25 @@ async def test_H5_a_subscriber_that_hangs_holds_up_no_other(feed: Told, hook: Re
         assert len(await feed.shop.rows(leased, hanging)) == SLOTS_EACH
         leave.set()
         await turning.idle()
+
+
+async def test_H5_all_workers_together_have_so_many_posts_to_one_subscriber_under_way(
+    feed: Told, hook: Receiver
+) -> None:
+    subscriber = await feed.subscribe(hook, ["order.created"])
+    for number in range(SLOTS_EACH + 4):
+        await feed.shop.deliver("standard", order(number))
+    name = (feed.shop.account_id, subscriber)
+    claims = [
+        deliveries.claim(feed.ctx.pool, {name: SLOTS_EACH}, new_id(), LEASE),
+        deliveries.claim(feed.ctx.pool, {name: SLOTS_EACH}, new_id(), LEASE),
+    ]
+    found = [one.event_id for claimed in await asyncio.gather(*claims) for one in claimed]
+    found += [one.event_id for one in await deliveries.claim(feed.ctx.pool, {name: SLOTS_EACH}, new_id(), LEASE)]
+    assert len(found) == len(set(found)) == SLOTS_EACH
+    await feed.make_due()
+    again = await deliveries.claim(feed.ctx.pool, {name: SLOTS_EACH + 4}, new_id(), LEASE)
+    assert len(again) == SLOTS_EACH + 4, "leases that are over count no more"
 
 
 async def test_H5_room_is_shared_among_subscribers_and_those_that_hang_share_little_of_it(feed: Told) -> None:

@@ -50,6 +50,8 @@ SLOTS_SLOW = 16
 """Subscribers that let the last post wait for so long share this many of a worker's slots, and get one each: those that
 hang never take the room of those that answer."""
 NOTE_TRIES = 5
+NOTES = 3
+"""Notes written at once: the worker's connections to PostgreSQL are for its batches first."""
 
 
 class Feed:
@@ -64,6 +66,7 @@ class Feed:
         self._served: dict[Subscriber, float] = {}
         self._task: asyncio.Task[None] | None = None
         self._free = asyncio.Event()
+        self._notes = asyncio.Semaphore(NOTES)
 
     async def open(self) -> None:
         """Make the sessions: one for addresses of the internet, one for accounts that may send inside."""
@@ -190,7 +193,8 @@ class Feed:
         """Write down what came of it, and its name. What cannot be written is sent again when the lease is over."""
         for tried in range(1, NOTE_TRIES + 1):
             try:
-                return await self._write(claimed, answer)
+                async with self._notes:
+                    return await self._write(claimed, answer)
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 if tried == NOTE_TRIES:
                     log.warning("feed_note_lost", feed_event=claimed.event_id, error=type(error).__name__)
