@@ -18,7 +18,7 @@ class Permission(StrEnum):
     RECURRING_MANAGE = "recurring.manage"
     OPS_VIEW = "ops.view"  # see events, lanes, workers
     OPS_REPLAY = "ops.replay"  # apply events again
-    SETTINGS_MANAGE = "settings.manage"  # the account, connections and tokens
+    SETTINGS_MANAGE = "settings.manage"  # the account, connections, tokens, subscribers
 
 
 @dataclass(frozen=True)

@@ -159,6 +159,11 @@ class Settings(BaseSettings):
     max_attempts: Annotated[int, Field(ge=1, le=100)] = Field(
         default=8, description="Attempts to apply an event before it is dead."
     )
+    feed_days: Annotated[int, Field(ge=4, le=3650)] = Field(
+        default=30,
+        description="Days that events of the outgoing feed are kept, whatever became of them: what a paused subscriber "
+        "has not been sent by then is lost to it.",
+    )
     drain_s: Seconds = Field(default=10, description="Time that running requests and jobs get to end after SIGTERM.")
 
     @field_validator("secret_key", "stripe_api_key", *(f"{name}_webhook_secret" for name in PROVIDERS_WITH_SECRETS))

@@ -15,7 +15,7 @@ from prometheus_client.core import REGISTRY, CounterMetricFamily, GaugeMetricFam
 from prometheus_client.registry import Collector
 
 from worker.context import Context
-from worker.store import backlog
+from worker.store import backlog, deliveries
 from worker.store.backlog import Backlog
 from worker.store.db import Pool, acquire
 
@@ -31,17 +31,21 @@ class Reading(Collector):
 
     def __init__(self) -> None:
         self._backlog: tuple[float, Backlog] | None = None
+        self._feed: tuple[float, deliveries.Backlog] | None = None
         self._valkey: tuple[float, bool, int] | None = None
         self._pools: list[Pool] = []
 
     def note(self, found: Backlog) -> None:
         self._backlog = (time.monotonic(), found)
 
+    def note_feed(self, found: deliveries.Backlog) -> None:
+        self._feed = (time.monotonic(), found)
+
     def note_valkey(self, policy: str, evicted: int) -> None:
         self._valkey = (time.monotonic(), policy == "noeviction", evicted)
 
     def forget(self) -> None:
-        self._backlog = self._valkey = None
+        self._backlog = self._feed = self._valkey = None
 
     @contextmanager
     def pool(self, pool: Pool) -> Iterator[None]:
@@ -75,8 +79,30 @@ class Reading(Collector):
             dead.add_metric((), found.dead)
             workers.add_metric((), found.workers)
         yield from (pending, oldest, dead, workers)
+        yield from self._of_feed()
         yield from self._of_valkey()
         yield self._of_pools()
+
+    def _of_feed(self) -> Iterable[Metric]:
+        pending = GaugeMetricFamily(
+            "feed_pending",
+            "Deliveries of the feed to active subscribers that are not settled; counted up to "
+            f"{deliveries.BACKLOG_LIMIT:,}. {_ABSENT}",
+        )
+        overdue = GaugeMetricFamily(
+            "feed_overdue_seconds",
+            "Time since the oldest attempt to tell an active subscriber fell due that nobody has made; 0 where there "
+            f"is none. {_ABSENT}",
+        )
+        dead = GaugeMetricFamily(
+            "feed_dead",
+            f"Deliveries of the feed that were given up; counted up to {deliveries.BACKLOG_LIMIT:,}. {_ABSENT}",
+        )
+        if self._feed and _fresh(self._feed[0]):
+            pending.add_metric((), self._feed[1].pending)
+            overdue.add_metric((), self._feed[1].overdue_s)
+            dead.add_metric((), self._feed[1].dead)
+        return pending, overdue, dead
 
     def _of_valkey(self) -> Iterable[Metric]:
         keeps = GaugeMetricFamily(
@@ -108,6 +134,7 @@ async def tick(ctx: Context) -> int:
     """Ask once. A server that does not answer leaves the last reading, which is not shown for long."""
     async with asyncio.timeout(READ_S), acquire(ctx.pool) as connection:
         reading.note(await backlog.read(connection, ALIVE_WITHIN))
+        reading.note_feed(await deliveries.backlog(connection))
     memory = await ctx.lanes.memory()
     if memory:
         reading.note_valkey(*memory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from hashlib import blake2b
 
 
@@ -27,3 +28,13 @@ def derived_id(*parts: str) -> str:
     raw[6] = 0x80 | (raw[6] & 0x0F)
     raw[8] = 0x80 | (raw[8] & 0x3F)
     return _text(bytes(raw))
+
+
+def part_ids(order_id: str, kind: str, keys: Sequence[str]) -> list[str]:
+    """The id of each `line` or `charge`, the same as long as its key is; senders do repeat keys, so repeats count."""
+    seen: dict[str, int] = {}
+    found = []
+    for key in keys:
+        seen[key] = seen.get(key, 0) + 1
+        found.append(derived_id(order_id, kind, key, str(seen[key])))
+    return found

@@ -82,6 +82,18 @@ event_age = Histogram(
     "inbox_event_age_seconds", "Time from the receipt of an event to the commit that applied it.", buckets=AGE_S
 )
 inbox_attempts = Histogram("inbox_attempts", "Tries that an event had had when it was settled.", buckets=ATTEMPTS)
+feed_deliveries = Counter(
+    "feed_deliveries_total",
+    "Attempts to tell a subscriber of the feed, by the type of the event and what became of it: delivered, retrying, "
+    "dead, lost (another worker sent it meanwhile), unknown (PostgreSQL could not be told: it is sent again).",
+    ("type", "result"),
+)
+feed_duration = Histogram(
+    "feed_delivery_duration_seconds", "Time from the start of an attempt to the subscriber's answer.", buckets=HTTP_S
+)
+feed_age = Histogram(
+    "feed_event_age_seconds", "Time from the commit of an event of the feed to its delivery.", buckets=AGE_S
+)
 db_operation_duration = Histogram(
     "db_client_operation_duration_seconds",
     "Time of one statement, by its name in worker/store; `other` is what begins and ends transactions.",
@@ -176,6 +188,17 @@ def _type(provider: str, topic: str) -> str:
 def _topics(provider: str) -> frozenset[str]:
     adapter = adapters().get(provider)
     return frozenset(adapter.TOPICS) if adapter else frozenset()
+
+
+def fed(type_: str, result: str, seconds: float) -> None:
+    """An event was sent to a subscriber, or could not be."""
+    _fed(type_, result).inc()
+    feed_duration.observe(seconds)
+
+
+@cache
+def _fed(type_: str, result: str) -> Counter:
+    return feed_deliveries.labels(type_, result)
 
 
 def statement_done(query: LoggedQuery) -> None:

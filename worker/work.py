@@ -16,6 +16,7 @@ from worker.apply.batch import Applier
 from worker.config import Settings
 from worker.context import Context
 from worker.ending import ended, within
+from worker.feed.send import Feed
 from worker.ids import new_id
 from worker.lanes import Runner
 from worker.logs import configure, said
@@ -32,7 +33,7 @@ from worker.serve import (
 )
 from worker.starting import patient
 from worker.store import workers
-from worker.upkeep import forget, overdue, statistics, sweep
+from worker.upkeep import feed, forget, overdue, statistics, sweep
 
 log = structlog.get_logger("work")
 
@@ -47,6 +48,7 @@ TICKS: tuple[tuple[Tick, float], ...] = (
     (overdue.tick, overdue.PERIOD_S),
     (parents.tick, parents.PERIOD_S),
     (forget.tick, forget.PERIOD_S),
+    (feed.tick, feed.PERIOD_S),
     (gauges.tick, gauges.PERIOD_S),
 )
 
@@ -93,6 +95,7 @@ class Worker:
             drain_s=settings.drain_s,
             batch_events=settings.batch_events,
         )
+        self._feed = Feed(ctx)
         self._tasks: list[asyncio.Task[None]] = []
         self._lanes: asyncio.Task[None] | None = None
         self._heartbeat: asyncio.Task[None] | None = None
@@ -104,11 +107,12 @@ class Worker:
         ]
         self._heartbeat = asyncio.create_task(self._every(self._beat, BEAT_S), name="heartbeat")
         self._lanes = asyncio.create_task(self._runner.run(), name="lanes")
+        await self._feed.start()
 
     async def stop(self) -> None:
         """Take no more, let running batches end, then leave. Each farewell has a bound: nobody relies on one."""
         await ended(*self._tasks, within_s=CLOSE_S)
-        await self._runner.stop()
+        await asyncio.gather(self._runner.stop(), self._feed.stop(self._ctx.settings.drain_s))
         if self._lanes:
             await ended(self._lanes, within_s=CLOSE_S)
         if self._heartbeat:  # until here: a worker that is silent while it drains would be taken for dead

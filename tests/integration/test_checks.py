@@ -29,6 +29,11 @@ PLANTED = {
     "link_to_nothing": "DELETE FROM dossiers",
     "order_without_dossier": "DELETE FROM dossiers",
     "waiting_beside_its_order": "UPDATE event_states SET state = 'waiting'",
+    "feed_event_of_nobody": "DELETE FROM feed_deliveries",
+    "feed_beyond_its_count": "DELETE FROM feed_sequences",
+    "feed_without_number": "UPDATE feed_events SET body = '{}'",
+    "feed_delivery_misfiled": "UPDATE feed_deliveries SET sequence = sequence + 100",
+    "feed_past_its_last_attempt": "UPDATE feed_deliveries SET attempts = 10, next_attempt_at = now() - interval '1 day'",
     "merged_into_nothing": "INSERT INTO order_merges SELECT account_id, id, 2, account_id FROM orders",
     "stock_level_is_not_the_sum": "INSERT INTO stock_levels SELECT account_id, id, 'A', 'on_hand', 1 FROM orders",
     "stock_moved_by_nothing": MOVED.format(order="uuidv7()"),
@@ -46,6 +51,10 @@ async def test_I1_sound_books_break_nothing(shop: World) -> None:
 
 @pytest.mark.parametrize("name", PLANTED)
 async def test_I1_a_planted_fault_is_found_and_doctor_tells_it(shop: World, database: str, name: str) -> None:
+    await shop.ctx.pool.execute(
+        "INSERT INTO feed_subscribers (account_id, id, url, secret) VALUES ($1, gen_random_uuid(), 'https://x.example', '')",
+        shop.account_id,
+    )
     await shop.deliver("shopify", payload("shopify", "orders_create__three_lines.json"), "orders/create")
     await shop.deliver("stripe", payload("stripe", "checkout_session_completed__2020-08-27.json"))
     async with shop.ctx.pool.acquire() as connection, connection.transaction():

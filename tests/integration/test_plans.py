@@ -9,13 +9,15 @@ from tests.world import World
 from worker.store.db import open_pool
 from worker.store.statements import statements
 
-NOUNS = ("contacts", "dossiers", "inbox", "orders", "stock")
+NOUNS = ("contacts", "dossiers", "inbox", "orders", "outbox", "stock")
 ACCOUNTED = {
     "inbox.due_events": "reads the index of what is due, oldest first, up to a limit",
     "inbox.kept_accounts": "steps through the index of what is kept for registries that are off, an account a step",
     "inbox.release_kept": "reads the index of what is kept, and of what is received, up to a limit",
     "inbox.forget_batches": "batches under way are few",
     "inbox.orphaned_batches": "batches under way are few",
+    "outbox.wanted": "an account has at most a hundred subscribers",
+    "outbox.tell": "an account has at most a hundred subscribers",
     "orders.unnumbered_payments": "payments without a number are those that this transaction makes",
     "stock.moving_orders": "no statement of a batch: doctor asks it of all that there is",
     "orders.due_orders": "reads the index of due dates up to now, up to a limit",

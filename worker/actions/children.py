@@ -17,10 +17,9 @@ from schemas.stated import Hand, Line
 from worker.actions import naming, references
 from worker.actions.orders import given, micros_now, stated, write_new
 from worker.context import Context
-from worker.ids import new_id
+from worker.ids import new_id, part_ids
 from worker.store import accounts, children, dossiers, order_reads, orders, templates
 from worker.store.db import Pooled, transaction
-from worker.store.orders import part_ids
 
 
 async def create(ctx: Context, actor: Actor, parent_id: str, request: BaseModel) -> str:

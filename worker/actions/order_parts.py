@@ -13,9 +13,8 @@ from schemas.stated import Charge, Hand, Line
 from worker.actions import catalog
 from worker.actions.orders import Editing, LookUp, edit
 from worker.context import Context
-from worker.ids import new_id
+from worker.ids import new_id, part_ids
 from worker.store.db import Pooled
-from worker.store.orders import part_ids
 
 Noun = Literal["items", "charges"]
 _KIND = {"items": "line", "charges": "charge"}

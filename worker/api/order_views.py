@@ -28,9 +28,8 @@ from schemas.api.order import (
 )
 from schemas.api.payment import PaymentBody
 from schemas.fact import Dossier, Kind
-from worker.ids import derived_id
+from worker.ids import derived_id, part_ids
 from worker.store.order_reads import OrderRows, Row
-from worker.store.orders import part_ids
 
 Movement: TypeAlias = dict[str, Any]
 _TIME = re.compile(r"\w+_at")

@@ -26,6 +26,7 @@ from worker.api import (
     quarantine,
     sales_plans,
     stock,
+    subscribers,
     templates,
     tokens,
     units,
@@ -61,6 +62,7 @@ OPERATIONS: list[Operation] = [
     *events.OPERATIONS,
     *connections.OPERATIONS,
     *quarantine.OPERATIONS,
+    *subscribers.OPERATIONS,
     *tokens.OPERATIONS,
     *accounts.OPERATIONS,
 ]

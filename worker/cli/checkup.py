@@ -20,7 +20,7 @@ from worker.config import Settings
 from worker.errors import UserError
 from worker.refusals import cause_words, remedy
 from worker.screens import words
-from worker.store import checks, health, refusals
+from worker.store import checks, deliveries, health, refusals
 from worker.store.db import Pooled, connect
 from worker.store.health import Health
 from worker.store.migrate import pending
@@ -28,6 +28,7 @@ from worker.store.refusals import Counted
 
 FRESH = timedelta(seconds=15)
 LATE = timedelta(seconds=30)
+FEED_LATE_S = 300.0
 CLOCK_WARNING_S, CLOCK_FAILURE_S = 2, 60
 REFUSALS_WITHIN, LASTS = timedelta(hours=1), timedelta(minutes=5)
 OURS_TURNED_AWAY = {
@@ -122,6 +123,7 @@ async def postgres_findings(settings: Settings) -> list[Finding]:
             broken = {} if missing else await checks.broken_in(connection)
             refused = [] if missing else await refusals.counted_everywhere(connection, REFUSALS_WITHIN)
             unknown = 0 if missing else await refusals.counted_unknown(connection, REFUSALS_WITHIN)
+            feed = None if missing else await deliveries.backlog(connection)
             folder = await _folder(connection)
             now = await connection.fetchval("SELECT clock_timestamp()")
             off_s = time.time() - now.timestamp()
@@ -140,6 +142,7 @@ async def postgres_findings(settings: Settings) -> list[Finding]:
     if missing:
         return [*findings, failure(f"The schema lacks {', '.join(missing)}", "Run `daybook migrate`.")]
     findings += [ok("The schema is up to date"), *(work_findings(found) if found else ())]
+    findings += feed_findings(feed) if feed else []
     return findings + broken_findings(broken) + refusal_findings(refused, unknown, now)
 
 
@@ -245,6 +248,34 @@ def work_findings(found: Health) -> list[Finding]:
         )
     else:
         findings.append(ok("No event is dead"))
+    return findings
+
+
+def feed_findings(found: deliveries.Backlog) -> list[Finding]:
+    """What subscribers of the feed are not told, where there is anything to say."""
+    findings = []
+    if found.overdue_s > FEED_LATE_S:
+        findings.append(
+            warning(
+                f"A subscriber of the feed has waited {words.duration(found.overdue_s)} for an attempt that is due",
+                "See that workers run; else it is too slow: its deliveries say why. Nothing is lost meanwhile.",
+            )
+        )
+    if found.dead:
+        findings.append(
+            warning(
+                f"{found.dead:,} of the feed's messages {'was' if found.dead == 1 else 'were'} given up",
+                "GET /api/v1/subscribers and their deliveries with state=dead say why; mend the receiver, then POST "
+                "retry-dead.",
+            )
+        )
+    if found.disabled:
+        findings.append(
+            warning(
+                f"{found.disabled:,} of the feed's subscribers {'is' if found.disabled == 1 else 'are'} disabled",
+                "It answered 410: remove it, or mend it and POST activate.",
+            )
+        )
     return findings
 
 

@@ -131,3 +131,31 @@ SELECT m.account_id, m.id, m.order_id FROM stock_movements m
    AND NOT EXISTS (SELECT FROM orders o WHERE o.account_id = m.account_id AND o.id = m.order_id)
    AND NOT EXISTS (SELECT FROM order_merges g WHERE g.account_id = m.account_id AND g.order_id = m.order_id)
  LIMIT 20
+
+-- feed_event_of_nobody: every event of the feed has a delivery
+SELECT e.account_id, e.id, e.type FROM feed_events e
+ WHERE NOT EXISTS (SELECT FROM feed_deliveries d WHERE d.account_id = e.account_id AND d.event_id = e.id)
+ LIMIT 20
+
+-- feed_beyond_its_count: no event of the feed has a number that its subject has not come to
+SELECT e.account_id, e.subject_id, e.sequence FROM feed_events e
+  LEFT JOIN feed_sequences s ON s.account_id = e.account_id AND s.subject_id = e.subject_id
+ WHERE e.type <> 'daybook.test' AND (s.value IS NULL OR e.sequence > s.value)
+ LIMIT 20
+
+-- feed_without_number: every event of the feed that shows an order shows its number
+SELECT account_id, id, type FROM feed_events
+ WHERE type LIKE 'order.%' AND body::json -> 'data' ->> 'number' IS NULL
+ LIMIT 20
+
+-- feed_delivery_misfiled: a delivery is queued under the subject and number of its event
+SELECT d.account_id, d.subscriber_id, d.event_id FROM feed_deliveries d
+  JOIN feed_events e ON e.account_id = d.account_id AND e.id = d.event_id
+ WHERE (d.subject_id, d.sequence) IS DISTINCT FROM (e.subject_id, e.sequence)
+ LIMIT 20
+
+-- feed_past_its_last_attempt: no delivery to an active subscriber is open long after its last attempt
+SELECT d.account_id, d.subscriber_id, d.event_id, d.attempts FROM feed_deliveries d
+  JOIN feed_subscribers s ON s.account_id = d.account_id AND s.id = d.subscriber_id AND s.state = 'active'
+ WHERE d.attempts >= 10 AND d.next_attempt_at < now() - interval '1 hour'
+ LIMIT 20

@@ -11,7 +11,8 @@ from handlers.changes import differences
 from handlers.children import totals
 from handlers.reading import moment
 from schemas.order import Order, PaymentRow
-from worker.ids import derived_id, new_id
+from worker.feed import outbox
+from worker.ids import derived_id, new_id, part_ids
 from worker.store import children, stock
 from worker.store.db import Pooled, to_json
 from worker.store.statements import statements
@@ -83,6 +84,7 @@ async def _write(connection: Pooled, account_id: str, changes: Sequence[Change])
     entries = [entry for entry in map(_entry, changes) if entry["changes"]]
     if entries:
         await connection.execute(_SQL["add_timeline"], account_id, to_json(entries))
+    await outbox.tell(connection, account_id, changes)
 
 
 def _counts_for_parent(change: Change) -> bool:
@@ -129,16 +131,6 @@ def _row(change: Change, slug: str) -> dict[str, Any]:
         "links": [key.removeprefix("stripe:") for key in change.after.links if key.startswith("stripe:")],
     }
     return {**row, "id": change.id, "slug": slug, "contact_id": change.contact_id, "stripe": stripe}
-
-
-def part_ids(order_id: str, kind: str, keys: Sequence[str]) -> list[str]:
-    """The id of each `line` or `charge`, the same as long as its key is; senders do repeat keys, so repeats count."""
-    seen: dict[str, int] = {}
-    found = []
-    for key in keys:
-        seen[key] = seen.get(key, 0) + 1
-        found.append(derived_id(order_id, kind, key, str(seen[key])))
-    return found
 
 
 async def _save_lines(connection: Pooled, account_id: str, changes: Sequence[Change]) -> None:
@@ -223,6 +215,7 @@ async def merge(connection: Pooled, account_id: str, merged: Mapping[str, str]) 
     that may hold stock come back, with their parents: `save` lets it go."""
     sources = sorted(merged)
     targets = [merged[source] for source in sources]
+    await outbox.tell_merged(connection, account_id, merged)
     await connection.execute(_SQL["merge_timeline"], account_id, sources, targets)
     await connection.execute(_SQL["redirect_merges"], account_id, sources, targets)
     await connection.execute(_SQL["record_merges"], account_id, sources, targets)
@@ -235,7 +228,8 @@ async def merge(connection: Pooled, account_id: str, merged: Mapping[str, str]) 
 async def number(connection: Pooled, account_id: str, new_orders: Sequence[str], dossiers: Iterable[str]) -> None:
     """Give new orders and payments their serial numbers: the last statements of a transaction."""
     if new_orders:
-        await connection.execute(_SQL["number_orders"], account_id, list(new_orders))
+        told = await connection.fetch(_SQL["number_orders"], account_id, list(new_orders))
+        await outbox.tell_numbers(connection, account_id, [(row["id"], row["body"], row["number"]) for row in told])
     rows = await connection.fetch(_SQL["unnumbered_payments"], account_id, sorted(dossiers))
     if rows:
         await connection.execute(_SQL["number_payments"], account_id, [row["id"] for row in rows])

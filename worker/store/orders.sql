@@ -115,15 +115,21 @@ WITH gone AS (
 )
 SELECT id, parent_id FROM gone WHERE location_id IS NOT NULL OR type = 'transfer' ORDER BY id
 
--- number_orders: give new orders their serial numbers, oldest first; the counter row is held only from here to the commit
+-- number_orders: give new orders their serial numbers, oldest first; the counter row is held only from here to the commit.
+-- Their events in the outbox come back, since those were written without the number
 WITH counted AS (
     INSERT INTO counters AS c (account_id, name, value) VALUES ($1, 'orders', cardinality($2::uuid[]))
     ON CONFLICT (account_id, name) DO UPDATE SET value = c.value + excluded.value
     RETURNING value
+), numbered AS (
+    UPDATE orders o SET number = counted.value - cardinality($2::uuid[]) + g.position
+      FROM counted, unnest($2::uuid[]) WITH ORDINALITY AS g (id, position)
+     WHERE o.account_id = $1 AND o.id = g.id
+    RETURNING o.id AS order_id, o.number
 )
-UPDATE orders o SET number = counted.value - cardinality($2::uuid[]) + g.position
-  FROM counted, unnest($2::uuid[]) WITH ORDINALITY AS g (id, position)
- WHERE o.account_id = $1 AND o.id = g.id
+SELECT e.id, e.body, n.number
+  FROM feed_events e JOIN numbered n ON n.order_id = e.subject_id
+ WHERE e.account_id = $1 AND e.subject_id = ANY ($2)
 
 -- unnumbered_payments: payments of these dossiers that have no number yet
 SELECT id FROM payments WHERE account_id = $1 AND dossier_id = ANY ($2) AND number IS NULL ORDER BY attempted_at, id
