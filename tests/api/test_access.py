@@ -20,9 +20,11 @@ from worker.api.routes import OPERATIONS
 from worker.ids import new_id
 from worker.store import tokens
 
-WHOLE, OWNED, REACHED = "whole", "owned", "reached"
+WHOLE, OWNED, REACHED, BUILT_IN = "whole", "owned", "reached", "built in"
 """Of whom a row is: of the account as a whole; of an owner, who alone of the managers writes it; of an owner only as far
-as it is read (an event)."""
+as it is read (an event); of nobody, since every account has one of this name."""
+LET_IN = 0
+"""A good status: whatever the state of the row demands, once the asker was let in and has seen it."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,21 @@ class Entry:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+SUBSCRIBER = {"description": "Books", "url": "https://8.8.8.8/hooks"}
+
+
+def catalogue(
+    noun: str, body: Callable[[dict[str, str]], Any], *, plural: str = "", good: int = 201
+) -> dict[str, Entry]:
+    """The four operations of a noun that is of the account as a whole."""
+    return {
+        f"list_{plural or noun + 's'}": Entry(),
+        f"get_{noun}": Entry(WHOLE, f"{noun}_id"),
+        f"create_{noun}": Entry(body=body, good=good),
+        f"change_{noun}": Entry(WHOLE, f"{noun}_id", lambda _: {"archived": False}),
+    }
+
+
 ENTRIES: dict[str, Entry] = {
     "list_orders": Entry(),
     "get_order": Entry(OWNED, "order_id"),
@@ -44,6 +61,60 @@ ENTRIES: dict[str, Entry] = {
     "explain_order": Entry(OWNED, "order_id"),
     "create_order": Entry(body=lambda ids: {"contact_id": ids["contact_id"], "amount": 5}, good=201),
     "change_order": Entry(OWNED, "order_id", lambda _: {"notes": "seen"}),
+    "create_orders": Entry(body=lambda _: {"orders": [{}]}),
+    "list_order_lines": Entry(OWNED, "order_id"),
+    "add_order_item": Entry(OWNED, "order_id", lambda _: {"name": "Tea"}),
+    "reorder_order_items": Entry(OWNED, "order_id", lambda ids: {"items": [ids["item_id"]]}, good=LET_IN),
+    "change_order_item": Entry(OWNED, "order_id", lambda _: {"name": "Mate"}),
+    "remove_order_item": Entry(OWNED, "order_id", good=LET_IN),
+    "add_order_charge": Entry(OWNED, "order_id", lambda _: {"kind": "shipping", "value": 1}),
+    "change_order_charge": Entry(OWNED, "order_id", lambda _: {"value": 2}),
+    "remove_order_charge": Entry(OWNED, "order_id", good=LET_IN),
+    "move_order": Entry(OWNED, "order_id", lambda _: {"status": "processing"}),
+    "list_order_children": Entry(OWNED, "order_id"),
+    "create_order_child": Entry(OWNED, "order_id", lambda _: {"template": "shipping"}, good=LET_IN),
+    "record_order_payment": Entry(OWNED, "order_id", lambda _: {"amount": 1}, good=LET_IN),
+    "record_order_refund": Entry(OWNED, "order_id", lambda _: {"amount": 1}, good=LET_IN),
+    "confirm_order": Entry(OWNED, "order_id", good=LET_IN),
+    "decline_order": Entry(OWNED, "order_id", good=LET_IN),
+    "confirm_order_sale": Entry(OWNED, "order_id", lambda _: {"as": "system"}, good=LET_IN),
+    "assign_order_manager": Entry(OWNED, "order_id", lambda _: {"manager_id": None}, good=LET_IN),
+    "void_order": Entry(OWNED, "order_id", good=LET_IN),
+    "list_payments": Entry(),
+    "get_payment": Entry(REACHED, "payment_id"),
+    "list_templates": Entry(),
+    "get_template": Entry(BUILT_IN, "slug"),
+    "create_template": Entry(body=lambda _: {"slug": f"t-{new_id()}", "name": "T", "type": "sale"}, good=201),
+    "change_template": Entry(BUILT_IN, "slug", lambda _: {"name": "Sale"}),
+    "delete_template": Entry(BUILT_IN, "slug", good=204),
+    "list_stock": Entry(),
+    "list_stock_movements": Entry(),
+    "adjust_stock": Entry(
+        body=lambda _: {"location_id": new_id(), "sku": "A", "difference": 1, "reason": "found"}, good=201
+    ),
+    "list_sales_plans": Entry(REACHED, "contact_id"),
+    "create_sales_plan": Entry(REACHED, "contact_id", lambda _: {"note": "soon"}, good=201),
+    "delete_sales_plan": Entry(REACHED, "contact_id", good=LET_IN),
+    **catalogue("location", lambda _: {"slug": f"l-{new_id()}", "name": "Shop"}),
+    **catalogue("product", lambda _: {"sku": new_id(), "name": "Tea"}),
+    **catalogue("product_template", lambda _: {"slug": f"p-{new_id()}", "name": "Tea"}),
+    **catalogue("price_list", lambda _: {"slug": f"p-{new_id()}", "name": "Retail", "currency": "BRL"}),
+    **catalogue("offer", lambda _: {"name": "Course", "unit_price": 5}),
+    **catalogue("offer_category", lambda _: {"name": new_id()}, plural="offer_categories"),
+    **catalogue("unit", lambda ids: {"product_id": ids["product_id"], "serial_number": new_id()}, good=LET_IN),
+    "list_subscribers": Entry(),
+    "get_subscriber": Entry(WHOLE, "subscriber_id"),
+    "create_subscriber": Entry(body=lambda _: SUBSCRIBER, good=201),
+    "change_subscriber": Entry(WHOLE, "subscriber_id", lambda _: {"description": "Books"}),
+    "rotate_subscriber": Entry(WHOLE, "subscriber_id"),
+    "pause_subscriber": Entry(WHOLE, "subscriber_id"),
+    "activate_subscriber": Entry(WHOLE, "subscriber_id"),
+    "test_subscriber": Entry(WHOLE, "subscriber_id", good=202),
+    "list_deliveries": Entry(WHOLE, "subscriber_id"),
+    "get_delivery": Entry(WHOLE, "subscriber_id", good=404),  # there is none of this id
+    "retry_delivery": Entry(WHOLE, "subscriber_id", good=404),
+    "retry_dead_deliveries": Entry(WHOLE, "subscriber_id", good=202),
+    "remove_subscriber": Entry(WHOLE, "subscriber_id", good=204),
     "list_contacts": Entry(),
     "get_contact": Entry(OWNED, "contact_id"),
     "create_contact": Entry(body=lambda _: {"name": "Bob"}, good=201),
@@ -95,11 +166,16 @@ class Rows:
         post = self.api.post
         contact = await post("/contacts", {"name": "Ana", "owner_id": owner_id}, token=self.admin)
         deal = await post("/deals", {"title": "Beans", "owner_id": owner_id}, token=self.admin)
-        body = {"contact_id": contact["id"], "amount": 5, "owner_id": owner_id}
+        body = {
+            "contact_id": contact["id"], "amount": 5, "owner_id": owner_id, "charges": [{"kind": "shipping", "value": 1}],
+        }  # fmt: skip
         order = await post("/orders", body, token=self.admin)
+        paid = await post(f"/orders/{order['id']}/payments", {"amount": 1}, token=self.admin)
         return {
             "contact_id": contact["id"], "deal_id": deal["id"], "order_id": order["id"],
-            "event_id": await self._event(order["id"]),
+            "item_id": order["items"][0]["id"], "charge_id": order["charges"][0]["id"],
+            "payment_id": paid["payments"][0]["id"], "event_id": await self._event(order["id"]),
+            "sales_plan_id": new_id(), "slug": "sale",
         }  # fmt: skip
 
     async def whole(self) -> dict[str, str]:
@@ -107,7 +183,20 @@ class Rows:
         body = {"name": f"c-{new_id()}", "provider": "stripe", "secret": "hush"}
         connection = await self.api.post("/connections", body, token=self.admin)
         token = await self.api.post("/tokens", {"name": "t", "role": "rep"}, token=self.admin)
-        return {"connection_id": connection["id"], "token_id": token["id"], "account_id": self.account_id}
+        made = {"connection_id": connection["id"], "token_id": token["id"], "account_id": self.account_id}
+        for noun, path, body in (
+            ("location", "locations", {"slug": f"l-{new_id()}", "name": "Shop"}),
+            ("product", "products", {"sku": new_id(), "name": "Tea", "tracked": True}),
+            ("product_template", "product-templates", {"slug": f"p-{new_id()}", "name": "Tea"}),
+            ("price_list", "price-lists", {"slug": f"p-{new_id()}", "name": "Retail", "currency": "BRL"}),
+            ("offer", "offers", {"name": "Course", "unit_price": 5}),
+            ("offer_category", "offer-categories", {"name": new_id()}),
+            ("subscriber", "subscribers", SUBSCRIBER),
+        ):
+            made[f"{noun}_id"] = (await self.api.post(f"/{path}", body, token=self.admin))["id"]
+        unit = {"product_id": made["product_id"], "serial_number": "1"}
+        made["unit_id"] = (await self.api.post("/units", unit, token=self.admin))["id"]
+        return {**made, "delivery_id": new_id()}
 
     async def _event(self, order_id: str) -> str:
         """An applied event that is part of this order."""
@@ -160,9 +249,9 @@ def expected(operation: Operation, who: Who, whose: str, *, privacy: bool) -> in
     narrow = privacy and who.role is Role.REP
     if not who.may(operation.permission):
         return 403
-    if whose == "elsewhere" and entry.row:
+    if whose == "elsewhere" and entry.row and entry.kind != BUILT_IN:
         return 404
-    if whose == "own" or entry.kind == WHOLE:
+    if whose == "own" or entry.kind in (WHOLE, BUILT_IN):
         if operation.name == "create_order" and whose != "own" and (narrow or whose == "elsewhere"):
             return 422  # for a contact that they do not see
         return entry.good
@@ -179,7 +268,7 @@ def expected(operation: Operation, who: Who, whose: str, *, privacy: bool) -> in
     [
         (Role.ADMIN, frozenset[Permission]()),
         *((role, frozenset(given)) for role in (Role.MANAGER, Role.REP) for given in ((), Permission)),
-        *((role, frozenset({one})) for role in (Role.MANAGER, Role.REP) for one in Permission),
+        *((Role.REP, frozenset({one})) for one in Permission),
     ],
 )
 async def test_I4_every_operation_answers_each_role_as_the_rules_demand(
@@ -198,11 +287,12 @@ async def test_I4_every_operation_answers_each_role_as_the_rules_demand(
         "elsewhere": {**await elsewhere.whole(), **await elsewhere.of(other.token_id)},
     }
     wrong = []
-    for operation in OPERATIONS:
+    for operation in sorted(OPERATIONS, key=lambda operation: operation.method == "DELETE"):
         for whose, ids in given.items():
             answer = await ask(api, operation, ids, who.secret)
             status = expected(operation, who, whose, privacy=privacy)
-            if answer.status != status:
+            let_in = answer.status < 500 and answer.status not in (401, 403)
+            if answer.status != status and not (status == LET_IN and let_in):
                 wrong.append((operation.name, whose, answer.status, status, answer.raw[:200]))
             if answer.status == 403 and not who.may(operation.permission):
                 assert answer.json["permission"] == operation.permission
@@ -224,7 +314,21 @@ async def test_I4_nothing_of_another_account_is_changed_by_asking(api: Api) -> N
     rows = Rows(api, api.admin, api.shop.account_id)
     ids = {**await rows.whole(), **await rows.of(await api.token_id())}
     await api.shop.deliver("shopify", payload("shopify", "orders_create__minimal.json"), "orders/create")
-    tables = ("accounts", "orders", "contacts", "deals", "event_states", "connections", "tokens", "timeline")
+    tables = (
+        "accounts",
+        "products",
+        "offers",
+        "order_items",
+        "payments",
+        "feed_subscribers",
+        "orders",
+        "contacts",
+        "deals",
+        "event_states",
+        "connections",
+        "tokens",
+        "timeline",
+    )
     sql = " UNION ALL ".join(
         f"SELECT t::text AS row FROM {name} t WHERE {'id' if name == 'accounts' else 'account_id'} = $1"
         for name in tables
