@@ -194,11 +194,11 @@ async def test_O12_the_live_stream_follows_the_switch(wallets: Wallets, monkeypa
         assert 'data-state="dead">0<' in first["states"]
         assert "orders/create" not in first["failures"]
         await api.set(owner_privacy=False)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while 'data-state="dead">1<' not in (await _sections(answer)).get("states", ""):
                 continue
         await api.set(owner_privacy=True)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while 'data-state="dead">0<' not in (await _sections(answer)).get("states", ""):
                 continue
 
