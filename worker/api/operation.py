@@ -74,7 +74,7 @@ class Operation:
 
     @property
     def route(self) -> str:
-        """The path as aiohttp matches it. Only an id stands where an id belongs, so that `/orders/bulk` is one thing."""
+        """The path as aiohttp matches it. Only an id stands where an id belongs, so `/orders/bulk` is one thing."""
         return _PARAMETER.sub(lambda found: f"{{{found[1]}:{UUID.strip('^$')}}}", self.path)
 
     @property
