@@ -76,7 +76,7 @@ def add_routes(app: web.Application) -> None:
     app[RATES] = Rates(app[CONTEXT].settings.api_rate)
     for operation in OPERATIONS:
         if operation.method == "GET":
-            app.router.add_get(operation.path, operation.dispatch)  # HEAD too
+            app.router.add_get(operation.route, operation.dispatch)  # HEAD too
         else:
-            app.router.add_route(operation.method, operation.path, operation.dispatch)
+            app.router.add_route(operation.method, operation.route, operation.dispatch)
     add_document(app, OPERATIONS)
