@@ -1,7 +1,9 @@
-"""`docs/settings.md`, `docs/metrics.md` and `docs/states.md`, written from the code that they describe: `make docs`."""
+"""`docs/settings.md`, `docs/metrics.md`, `docs/states.md` and `docs/rows.md`, written from the code that they describe:
+`make docs`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from worker.config import Settings, variable
 from worker.gauges import Reading
 
 FOLDER = Path(__file__).parents[1] / "docs"
+_TEST = re.compile(r"^(?:async )?def test_(\w+)", re.MULTILINE)
 _WRITTEN = "<!-- Written by `make docs` from {}; change it there. -->"
 
 
@@ -36,7 +39,12 @@ _STOCK_NOTES = f"""\
 
 def pages() -> dict[str, str]:
     """The generated pages by file name."""
-    return {"settings.md": settings_page(), "metrics.md": metrics_page(), "states.md": states_page()}
+    return {
+        "settings.md": settings_page(),
+        "metrics.md": metrics_page(),
+        "states.md": states_page(),
+        "rows.md": rows_page(),
+    }
 
 
 def settings_page() -> str:
@@ -116,6 +124,26 @@ def _diagram() -> Iterator[str]:
             yield "    }"
         outside = dict.fromkeys(names[status] for status in Status if status in reach and status not in box)
         yield from (f"    {names[box[0]]} --> {name}" for name in outside or ("[*]",))
+
+
+def rows_page() -> str:
+    """Which tests hold which row of the specification, by the names of the tests."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((FOLDER.parent / "tests").rglob("test_*.py")):
+        for name in _TEST.findall(path.read_text(encoding="utf-8")):
+            rows = re.match(r"(?:[A-Z][0-9]+_)+", name)
+            if rows:
+                sentence = name[rows.end() :].replace("_", " ")
+                for row in rows[0].strip("_").split("_"):
+                    found.setdefault(row, []).append(f"- {sentence} (`{path.relative_to(FOLDER.parent)}`)")
+    text = [
+        "# Rows of the specification, and their tests\n",
+        _WRITTEN.format("tests/") + "\n",
+        "A test that holds a row is named by it: `test_T5_...`. Many more hold parts of one unnamed.\n",
+    ]
+    for row in sorted(found, key=lambda row: (row[0], int(row[1:]))):
+        text += [f"## {row}\n", "\n".join(found[row]) + "\n"]
+    return "\n".join(text)
 
 
 def _type(type_: OrderType, parent: OrderType | None) -> str:
