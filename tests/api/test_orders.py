@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from schemas.account import Actor
 from tests.api.conftest import Api, ids
 from worker.actions import orders as actions
 from worker.context import Context
@@ -328,13 +329,13 @@ async def test_a_change_of_an_order_that_is_merged_at_that_very_moment_is_made_w
     remains, goes = await api.order(contact_id), await api.order(contact_id)
     patch = actions.patch
 
-    async def merged_before(ctx: Context, actor: str, account_id: str, order_id: str, *given: Any) -> None:
+    async def merged_before(ctx: Context, actor: Actor, order_id: str, *given: Any) -> None:
         if order_id == goes["id"]:
             async with transaction(ctx.pool) as connection:
                 await orders.begin_deriving(connection)
-                await dossiers.merge(connection, account_id, {goes["id"]: remains["id"]})
-                await orders.merge(connection, account_id, {goes["id"]: remains["id"]})
-        await patch(ctx, actor, account_id, order_id, *given)
+                await dossiers.merge(connection, actor.account_id, {goes["id"]: remains["id"]})
+                await orders.merge(connection, actor.account_id, {goes["id"]: remains["id"]})
+        await patch(ctx, actor, order_id, *given)
 
     monkeypatch.setattr(actions, "patch", merged_before)
     answer = await api.ask("PATCH", f"/orders/{goes['id']}", json={"notes": "found"})

@@ -11,10 +11,10 @@ import asyncpg
 import pytest
 from pydantic import BaseModel
 
-from schemas.account import Permission
+from schemas.account import Actor, Permission
 from tests.api.conftest import Api
 from tests.world import edited, payload
-from worker.actions import orders as actions
+from worker.actions import order_making as actions
 from worker.api import orders_bulk
 from worker.context import Context
 from worker.ids import new_id
@@ -122,10 +122,10 @@ async def test_H3_what_keeps_some_from_being_made_together_keeps_none_from_being
     async def broken(*_: Any) -> Any:
         raise asyncpg.DeadlockDetectedError("both waited")
 
-    async def odd(ctx: Context, actor: str, account_id: str, request: BaseModel) -> tuple[str, bool]:
+    async def odd(ctx: Context, actor: Actor, request: BaseModel) -> tuple[str, bool]:
         if getattr(request, "external_id", None) == "odd":
             raise KeyError("hush")
-        return await create(ctx, actor, account_id, request)
+        return await create(ctx, actor, request)
 
     monkeypatch.setattr(actions, "_create_together", broken)
     monkeypatch.setattr(actions, "create", odd)

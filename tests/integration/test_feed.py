@@ -13,6 +13,7 @@ from aiohttp import web
 from prometheus_client import REGISTRY
 
 from handlers.feed import ATTEMPTS
+from schemas.account import Reach
 from tests.feed import Receiver, Told, answering, order, receiver, signal, told
 from tests.integration.test_apply import checkout, invoice
 from tests.world import World, payload
@@ -66,7 +67,7 @@ async def test_H5_what_is_told_is_what_the_api_showed_at_that_moment(feed: Told,
     await feed.shop.deliver("stripe", payload("stripe", "checkout_session_completed__2020-08-27.json"))
     async with feed.ctx.pool.acquire() as connection:
         [row] = await feed.shop.rows("SELECT id FROM orders")
-        [rows] = await order_reads.read(connection, feed.shop.account_id, [row["id"]])
+        [rows] = await order_reads.read(connection, Reach(feed.shop.account_id), [row["id"]])
     shown = json.loads(order_views.body(feed.shop.account_id, rows).model_dump_json(by_alias=True))
     await feed.send()
     data = dict(hook.messages[0]["data"])
