@@ -67,8 +67,3 @@ async def merge(connection: Pooled, account_id: str, merged: Mapping[str, str]) 
     for name in ("merge_keys", "merge_deals", "merge_orders", "merge_units", "merge_sales_plans"):
         await connection.execute(_SQL[name], account_id, sources, targets)
     await connection.execute(_SQL["delete_contacts"], account_id, sources)
-
-
-async def existing(connection: Pooled, account_id: str, ids: Iterable[str]) -> set[str]:
-    """Those of these contacts that there are."""
-    return {row["id"] for row in await connection.fetch(_SQL["existing"], account_id, sorted(set(ids)))}

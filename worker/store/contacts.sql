@@ -49,6 +49,3 @@ UPDATE sales_plans s SET contact_id = g.target
 
 -- delete_contacts: contacts that turned out to be another
 DELETE FROM contacts WHERE account_id = $1 AND id = ANY ($2)
-
--- existing: which of these contacts there are
-SELECT id FROM contacts WHERE account_id = $1 AND id = ANY ($2)

@@ -249,11 +249,6 @@ async def set_requests(connection: Pooled, account_id: str, requests: Mapping[st
     await connection.execute(_SQL["set_requests"], account_id, ids, [requests[id_] for id_ in ids])
 
 
-async def version(connection: Pooled, account_id: str, order_id: str) -> int | None:
-    found: int | None = await connection.fetchval(_SQL["version"], account_id, order_id)
-    return found
-
-
 async def number_of(connection: Pooled, account_id: str, order_id: str) -> int | None:
     found: int | None = await connection.fetchval(_SQL["number_of"], account_id, order_id)
     return found

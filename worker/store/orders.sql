@@ -152,9 +152,6 @@ UPDATE orders o SET request = g.request
   FROM unnest($2::uuid[], $3::bytea[]) AS g (id, request)
  WHERE o.account_id = $1 AND o.id = g.id
 
--- version: the version of an order
-SELECT version FROM orders WHERE account_id = $1 AND id = $2
-
 -- number_of: the serial number of an order
 SELECT number FROM orders WHERE account_id = $1 AND id = $2
 
