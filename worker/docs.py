@@ -12,6 +12,8 @@ from prometheus_client.core import Metric
 from prometheus_client.metrics import MetricWrapperBase
 
 from handlers import flow, stock
+from handlers.locks import LOCKED
+from handlers.template import CHILDREN
 from schemas.order import OrderType, Status
 from worker import metrics
 from worker.config import Settings, variable
@@ -97,18 +99,36 @@ def states_page() -> str:
     ]
     parts = [
         "# States",
-        _WRITTEN.format("handlers/flow.py and handlers/stock.py"),
+        _WRITTEN.format("handlers/flow.py, handlers/template.py, handlers/locks.py and handlers/stock.py"),
         "An order's `status` is moved by people and programs, never by webhooks. Stock follows from it by itself.",
         "## Status",
         _table(("from, to", *Status), moves),
-        "Leaving `completed`, and going to `void`, needs that no money is held: refund the payments first.",
+        "Leaving `completed`, and going to `void`, needs that no money is held, on the order or on its invoices, and that no "
+        "child is completed: refund the payments and void the children first.",
         "\n".join(["```mermaid", "stateDiagram-v2", *_diagram(), "```"]),
+        "## Children",
+        "Which orders may be made from an order of each type by its built-in template, and while the order is in which "
+        "status. A line is in at most one live child of each type; a void child frees its lines. Invoices, shippings and "
+        "returns are made in no other way.",
+        _table(("from", *_made()), [(f"**{type_}**", *_made_from(type_)) for type_ in OrderType]),
+        "## What Stripe manages",
+        "On an order that Stripe manages nobody else changes: " + ", ".join(f"`{name}`" for name in LOCKED) + ".",
         "## Stock",
         _STOCK,
         _table(("type", *Status), effects),
         _STOCK_NOTES,
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _made() -> list[OrderType]:
+    """The types that are made from any other."""
+    return [type_ for type_ in OrderType if any(type_ in children for children in CHILDREN.values())]
+
+
+def _made_from(parent: OrderType) -> Iterator[str]:
+    for child in _made():
+        yield ", ".join(CHILDREN[parent].get(child, ()))
 
 
 def _diagram() -> Iterator[str]:
