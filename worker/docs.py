@@ -24,6 +24,15 @@ _TEST = re.compile(r"^(?:async )?def test_(\w+)", re.MULTILINE)
 _WRITTEN = "<!-- Written by `make docs` from {}; change it there. -->"
 
 
+_GUARD = (
+    "Leaving `completed`, and going to `void`, needs that no money is held, on the order or on its invoices, and that no "
+    "child is completed: refund the payments and void the children first."
+)
+_CHILDREN = (
+    "Which orders may be made from an order of each type by its built-in template, and while the order is in which "
+    "status. A line is in at most one live child of each type; a void child frees its lines. Invoices, shippings and "
+    "returns are made in no other way."
+)
 _STOCK = (
     "What an order's lines do to the buckets of a product at the order's location while the order is in a status. A "
     "change of the order moves the difference, so every path to a status leaves the same stock; the ledger keeps every "
@@ -103,13 +112,10 @@ def states_page() -> str:
         "An order's `status` is moved by people and programs, never by webhooks. Stock follows from it by itself.",
         "## Status",
         _table(("from, to", *Status), moves),
-        "Leaving `completed`, and going to `void`, needs that no money is held, on the order or on its invoices, and that no "
-        "child is completed: refund the payments and void the children first.",
+        _GUARD,
         "\n".join(["```mermaid", "stateDiagram-v2", *_diagram(), "```"]),
         "## Children",
-        "Which orders may be made from an order of each type by its built-in template, and while the order is in which "
-        "status. A line is in at most one live child of each type; a void child frees its lines. Invoices, shippings and "
-        "returns are made in no other way.",
+        _CHILDREN,
         _table(("from", *_made()), [(f"**{type_}**", *_made_from(type_)) for type_ in OrderType]),
         "## What Stripe manages",
         "On an order that Stripe manages nobody else changes: " + ", ".join(f"`{name}`" for name in LOCKED) + ".",
