@@ -25,8 +25,8 @@ _WRITTEN = "<!-- Written by `make docs` from {}; change it there. -->"
 
 
 _GUARD = (
-    "Leaving `completed`, and going to `void`, needs that no money is held, on the order or on its invoices, and that no "
-    "child is completed: refund the payments and void the children first."
+    "Leaving `completed`, and going to `void`, needs that no money is held, on the order or on its invoices, and that "
+    "no child is completed: refund the payments and void the children first."
 )
 _CHILDREN = (
     "Which orders may be made from an order of each type by its built-in template, and while the order is in which "
