@@ -92,3 +92,33 @@ def confirmation(order: Order, manager_id: str | None, by: str, now: int) -> Han
         if manager_id is None
         else Hand(sale_kind=kind, sale_confirmed_at=now, sale_confirmed_by=by, manager_id=manager_id)
     )
+
+
+def maker(order: Order, by: str | None, manager_id: str | None) -> str | None:
+    """The manager who made the sale; None for the system. `by`: `system`, `manager` (who is named on the order),
+    `other` (`manager_id`), or None: whoever is given, else the manager of the order, else the system."""
+    if by == "other" or (by is None and manager_id):
+        if manager_id is None:
+            raise Refused("invalid", "It is not said who made the sale.", field="manager_id", remedy="Give manager_id.")
+        return manager_id
+    if manager_id is not None:
+        raise Refused(
+            "invalid", "A manager is named only where another made the sale.", field="manager_id",
+            remedy="Leave manager_id out, or confirm as other.",
+        )  # fmt: skip
+    if by == "manager" and order.manager_id is None:
+        raise Refused(
+            "manager_missing", "No manager is named on the order.", field="as",
+            remedy="Assign one with POST /orders/{id}/manager, or confirm as other with manager_id.",
+        )  # fmt: skip
+    return None if by == "system" else order.manager_id
+
+
+def payment_key(keys: Mapping[str, str], payment_id: str) -> str:
+    """The key of one of an order's payments. `keys`: those of all of them, by id."""
+    if payment_id not in keys:
+        raise Refused(
+            "invalid", f"The order has no payment {payment_id}.", field="payment_id",
+            remedy="Get the order, and use the id of one of its payments.",
+        )  # fmt: skip
+    return keys[payment_id]

@@ -11,29 +11,30 @@ from schemas.fact import Reading
 from schemas.stated import Hand
 from worker.actions.orders import Editing, edit
 from worker.context import Context
-from worker.ids import new_id
+from worker.ids import derived_id, new_id
 
 
-async def pay(ctx: Context, actor: Actor, order_id: str, wish: Mapping[str, Any], if_match: int | None) -> str:
-    """Record a payment that was made by hand; its key. Raises Locked on what Stripe manages."""
+async def pay(ctx: Context, actor: Actor, order_id: str, wish: Mapping[str, Any], if_match: int | None) -> None:
+    """Record a payment that was made by hand. Raises Locked on what Stripe manages."""
     key = sales.hand_payment_key(new_id())
 
     def asked(found: Editing) -> Reading:
         return sales.payment(found.order, key, wish, found.now, actor.label)
 
     await edit(ctx, actor, order_id, asked, if_match)
-    return key
 
 
-async def refund(ctx: Context, actor: Actor, order_id: str, wish: Mapping[str, Any], if_match: int | None) -> str:
-    """Record money that was given back by hand; its key."""
+async def refund(ctx: Context, actor: Actor, order_id: str, wish: Mapping[str, Any], if_match: int | None) -> None:
+    """Record money that was given back by hand."""
     key = sales.hand_payment_key(new_id())
 
     def asked(found: Editing) -> Reading:
-        return sales.refund(found.order, key, wish, found.now, actor.label)
+        payment_id = wish.get("payment_id")
+        keys = {derived_id(actor.account_id, "payment", row.key): row.key for row in found.order.payments}
+        paid = None if payment_id is None else sales.payment_key(keys, payment_id)
+        return sales.refund(found.order, key, {**wish, "payment_key": paid}, found.now, actor.label)
 
     await edit(ctx, actor, order_id, asked, if_match)
-    return key
 
 
 async def decide(ctx: Context, actor: Actor, order_id: str, verdict: str, if_match: int | None) -> None:
@@ -41,11 +42,13 @@ async def decide(ctx: Context, actor: Actor, order_id: str, verdict: str, if_mat
     await edit(ctx, actor, order_id, lambda found: sales.verdict(found.order, verdict), if_match)
 
 
-async def confirm_sale(ctx: Context, actor: Actor, order_id: str, manager_id: str | None, if_match: int | None) -> None:
-    """State who made the sale: a manager, or the system where there is none."""
+async def confirm_sale(
+    ctx: Context, actor: Actor, order_id: str, by: str | None, manager_id: str | None, if_match: int | None
+) -> None:
+    """State who made the sale: see `sales.maker`."""
 
     def asked(found: Editing) -> Hand:
-        return sales.confirmation(found.order, manager_id, actor.label, found.now)
+        return sales.confirmation(found.order, sales.maker(found.order, by, manager_id), actor.label, found.now)
 
     await edit(ctx, actor, order_id, asked, if_match, naming_={"manager_id": manager_id})
 

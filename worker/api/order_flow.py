@@ -14,7 +14,7 @@ from worker.actions import children
 from worker.actions import orders as actions
 from worker.api import order_views
 from worker.api.operation import Ask, Operations, answer, missing
-from worker.api.orders import find, shown, to_be_changed
+from worker.api.orders import changed, find, shown, to_be_changed
 from worker.store import children as stored
 from worker.store import order_reads
 from worker.store.snapshot import snapshot
@@ -74,9 +74,8 @@ async def create_order_child(ask: Ask, order_id: str, body: ChildCreate) -> web.
 
 
 async def _moved(ask: Ask, order_id: str, status: Status) -> web.Response:
-    admitted = await to_be_changed(ask, order_id)
-    if isinstance(admitted, web.Response):
-        return admitted
-    order_id, expected = admitted
-    await actions.patch(ask.ctx, ask.actor, order_id, {"status": status.value}, expected)
-    return await shown(ask, order_id)
+    return await changed(
+        ask,
+        order_id,
+        lambda meant, expected: actions.patch(ask.ctx, ask.actor, meant, {"status": status.value}, expected),
+    )

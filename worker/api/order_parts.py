@@ -14,7 +14,7 @@ from schemas.api.order_edit import ChargePatch, ItemOrder, ItemPatch
 from worker.actions import order_parts as actions
 from worker.actions.order_parts import Noun
 from worker.api.operation import Ask, Operations
-from worker.api.orders import shown, to_be_changed
+from worker.api.orders import changed
 
 OPERATIONS = Operations("orders", registry=True)
 _GOOD: dict[str, Any] = {
@@ -32,12 +32,9 @@ async def add_order_item(ask: Ask, order_id: str, body: ItemWish) -> web.Respons
 @OPERATIONS.declare("PUT", "/orders/{order_id}/items/order", "Reorder the lines", body=ItemOrder, **_GOOD)
 async def reorder_order_items(ask: Ask, order_id: str, body: ItemOrder) -> web.Response:
     """The body names all lines of the order, each once."""
-    admitted = await to_be_changed(ask, order_id)
-    if isinstance(admitted, web.Response):
-        return admitted
-    order_id, expected = admitted
-    await actions.reorder(ask.ctx, ask.actor, order_id, body.items, expected)
-    return await shown(ask, order_id)
+    return await changed(
+        ask, order_id, lambda meant, expected: actions.reorder(ask.ctx, ask.actor, meant, body.items, expected)
+    )
 
 
 @OPERATIONS.declare("PATCH", "/orders/{order_id}/items/{item_id}", "Change a line", body=ItemPatch, **_GOOD)
@@ -76,27 +73,20 @@ def _asked(body: BaseModel) -> Mapping[str, Any]:
 
 
 async def _add(ask: Ask, order_id: str, noun: Noun, body: BaseModel) -> web.Response:
-    admitted = await to_be_changed(ask, order_id)
-    if isinstance(admitted, web.Response):
-        return admitted
-    order_id, expected = admitted
-    await actions.add(ask.ctx, ask.actor, order_id, noun, _asked(body), expected)
-    return await shown(ask, order_id)
+    return await changed(
+        ask, order_id, lambda meant, expected: actions.add(ask.ctx, ask.actor, meant, noun, _asked(body), expected)
+    )
 
 
 async def _change(ask: Ask, order_id: str, noun: Noun, part_id: str, body: BaseModel) -> web.Response:
-    admitted = await to_be_changed(ask, order_id)
-    if isinstance(admitted, web.Response):
-        return admitted
-    order_id, expected = admitted
-    await actions.change(ask.ctx, ask.actor, order_id, noun, part_id, _asked(body), expected)
-    return await shown(ask, order_id)
+    return await changed(
+        ask,
+        order_id,
+        lambda meant, expected: actions.change(ask.ctx, ask.actor, meant, noun, part_id, _asked(body), expected),
+    )
 
 
 async def _remove(ask: Ask, order_id: str, noun: Noun, part_id: str) -> web.Response:
-    admitted = await to_be_changed(ask, order_id)
-    if isinstance(admitted, web.Response):
-        return admitted
-    order_id, expected = admitted
-    await actions.remove(ask.ctx, ask.actor, order_id, noun, part_id, expected)
-    return await shown(ask, order_id)
+    return await changed(
+        ask, order_id, lambda meant, expected: actions.remove(ask.ctx, ask.actor, meant, noun, part_id, expected)
+    )

@@ -126,17 +126,18 @@ Change = Callable[[str, int | None], Awaitable[None]]
 
 async def changed(ask: Ask, order_id: str, change: Change, *, status: int = 200) -> web.Response:
     """The order after a change of it, or of the one that it was merged into."""
-    for last in (False, False, True):
+    admitted = await to_be_changed(ask, order_id)
+    while not isinstance(admitted, web.Response):
         try:
-            admitted = await to_be_changed(ask, order_id)
-            if isinstance(admitted, web.Response):
-                return admitted
             await change(*admitted)
             return await shown(ask, order_id, status=status)
         except Refused as refused:
-            if refused.code != "not_found" or last:  # it was merged while we looked: then it is to be found elsewhere
+            if refused.code != "not_found":
                 raise
-    raise AssertionError("unreachable")
+            before, admitted = admitted, await to_be_changed(ask, order_id)
+            if admitted == before:  # else it was merged while we looked, and is to be found elsewhere
+                raise
+    return admitted
 
 
 async def to_be_changed(ask: Ask, order_id: str) -> tuple[str, int | None] | web.Response:
