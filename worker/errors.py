@@ -25,6 +25,9 @@ class Transient(Exception):
     """It failed because of a moment (a lost connection, a deadlock, a race): the same work may succeed if repeated."""
 
 
+DATABASE_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What a statement may raise. The last one is what asyncpg says where PostgreSQL has just ended the session and the
+connection's end is still on its way."""
 _TRANSIENT = (
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
@@ -37,6 +40,7 @@ _TRANSIENT = (
     asyncpg.InvalidCachedStatementError,
     asyncpg.UniqueViolationError,  # another worker made the same row a moment before
     asyncpg.ForeignKeyViolationError,  # another worker merged the row that was meant
+    asyncpg.InternalClientError,  # see DATABASE_ERRORS
     TimeoutError,
     OSError,
 )

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from schemas.refusal import Trace
 from worker.config import Settings
-from worker.errors import UserError
+from worker.errors import DATABASE_ERRORS, UserError
 from worker.refusals import cause_words, remedy
 from worker.screens import words
 from worker.store import checks, deliveries, health, refusals
@@ -129,7 +129,7 @@ async def postgres_findings(settings: Settings) -> list[Finding]:
             off_s = time.time() - now.timestamp()
         finally:
             await connection.close()
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except DATABASE_ERRORS as error:
         return [
             failure(
                 f"PostgreSQL cannot be reached: {str(error) or type(error).__name__}",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker.errors import UserError
+from worker.errors import DATABASE_ERRORS, UserError
 
 if TYPE_CHECKING:
     from worker.config import Settings
@@ -28,7 +28,7 @@ async def opened(settings: Settings) -> AsyncIterator[Pool]:
 
     try:
         pool = await open_pool(settings.database_url or "", size=2)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except DATABASE_ERRORS as error:
         raise UserError(
             f"PostgreSQL cannot be reached: {str(error) or type(error).__name__}.",
             remedy="See that it runs and that DATABASE_URL is right.",

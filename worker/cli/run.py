@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from worker.cli.app import app
-from worker.errors import UserError
+from worker.errors import DATABASE_ERRORS, UserError
 
 if TYPE_CHECKING:
     from worker.config import Settings
@@ -91,14 +91,13 @@ def _schema_of_today() -> Iterator[None]:
 @app.command()
 def migrate() -> None:
     """Bring the database's schema up to date."""
-    import asyncpg
 
     from worker.store.migrate import migrate as run
 
     settings = complete(redis=False, key=False)
     try:
         applied = asyncio.run(run(settings.database_url or ""))
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except DATABASE_ERRORS as error:
         raise UserError(
             f"The database cannot be migrated: {str(error) or type(error).__name__}.",
             remedy="See that PostgreSQL runs and that DATABASE_URL is right.",

@@ -14,7 +14,6 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
-import asyncpg
 import structlog
 from aiohttp.abc import AbstractResolver
 
@@ -22,7 +21,7 @@ from handlers.feed import delay_s, signed
 from worker import metrics
 from worker.context import Context
 from worker.ending import ended
-from worker.errors import UserError
+from worker.errors import DATABASE_ERRORS, UserError
 from worker.ids import new_id
 from worker.logs import said
 from worker.outside.post import Answer, post
@@ -112,7 +111,7 @@ class Feed:
             self._free.clear()
             try:
                 await self.look()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_ERRORS as error:
                 log.warning("feed_look_failed", error=type(error).__name__)
                 pause = AGAIN_AFTER_S
             except Exception as error:  # noqa: BLE001  (a loop that ends would be noticed too late)
@@ -195,7 +194,7 @@ class Feed:
             try:
                 async with self._notes:
                     return await self._write(claimed, answer)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_ERRORS as error:
                 if tried == NOTE_TRIES:
                     log.warning("feed_note_lost", feed_event=claimed.event_id, error=type(error).__name__)
                     return "unknown"

@@ -20,11 +20,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 from pydantic import SecretStr
 
 from worker.config import Settings
-from worker.errors import UserError
+from worker.errors import DATABASE_ERRORS, UserError
 from worker.local.address import ask_ready, listen, reachable, web_address, without_credentials
 from worker.local.datadir import DataDir, secret_keys
 from worker.local.keep import keep_running
@@ -168,7 +167,7 @@ class _Instance:
         address = self._settings.database_url or ""
         try:
             applied = await migrate(address)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DATABASE_ERRORS as error:
             raise UserError(
                 f"PostgreSQL at {without_credentials(address)} cannot be used: {str(error) or type(error).__name__}.",
                 remedy="See that it runs and that DATABASE_URL is right.",

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 
-import asyncpg
 import structlog
 
 from worker.context import Context
+from worker.errors import DATABASE_ERRORS
 from worker.store import statistics
 from worker.store.db import Pool
 
@@ -32,5 +32,5 @@ async def keep_fresh(pool: Pool) -> None:
         await asyncio.sleep(PERIOD_S)
         try:
             await statistics.refresh(pool)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DATABASE_ERRORS as error:
             log.warning("statistics_not_refreshed", error=type(error).__name__)
