@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -32,6 +31,10 @@ async def run(*arguments: object) -> tuple[str, str]:
     return result.stdout, ""
 
 
+def _names(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
 async def test_T7_a_file_goes_in_and_comes_out_and_into_another_account(
     here: Account, there: Account, tmp_path: Path
 ) -> None:
@@ -47,7 +50,7 @@ async def test_T7_a_file_goes_in_and_comes_out_and_into_another_account(
     assert printed == taken.read_text()
     assert (await run("import", "--account", "other", taken))[0].startswith(f"{taken}: 8 made")
     assert await there.books() == await here.books()
-    assert sorted(os.listdir(tmp_path)) == ["given.json", "taken.json"]
+    assert _names(tmp_path) == ["given.json", "taken.json"]
 
 
 async def test_T7_a_broken_file_fails_with_a_sentence_and_the_next_one_is_not_begun(
