@@ -90,7 +90,7 @@ ENTRIES: dict[str, Entry] = {
     "list_stock": Entry(),
     "list_stock_movements": Entry(),
     "adjust_stock": Entry(
-        body=lambda _: {"location_id": new_id(), "sku": "A", "difference": 1, "reason": "found"}, good=201
+        body=lambda ids: {"location_id": ids["location_id"], "sku": "A", "difference": 1, "reason": "found"}, good=201
     ),
     "list_sales_plans": Entry(REACHED, "contact_id"),
     "create_sales_plan": Entry(REACHED, "contact_id", lambda _: {"note": "soon"}, good=201),
@@ -254,6 +254,8 @@ def expected(operation: Operation, who: Who, whose: str, *, privacy: bool) -> in
     if whose == "own" or entry.kind in (WHOLE, BUILT_IN):
         if operation.name == "create_order" and whose != "own" and (narrow or whose == "elsewhere"):
             return 422  # for a contact that they do not see
+        if operation.name == "adjust_stock" and whose == "elsewhere":
+            return 422  # at a location of another account
         return entry.good
     if narrow:
         return 404

@@ -100,8 +100,8 @@ async def test_all_that_may_be_given_is_kept(api: Api) -> None:
         "ordered_at": "2026-01-02T03:04:05.678901+02:00", "shipping_status": "shipped", "notes": "ring twice",
         "tracking_url": "https://carrier.example/1", "billing_address": {"name": "Ana", "line2": ""},
         "owner_id": await api.token_id("admin"), "manager_id": await api.token_id("manager"), "deal_id": await api.deal(),
-        "offer_id": offer["id"], "location_id": new_id(),
-        "destination_location_id": new_id(), "status": "draft",
+        "offer_id": offer["id"], "location_id": await api.location(),
+        "destination_location_id": await api.location("store"), "status": "draft",
     }  # fmt: skip
     charges = [
         {"kind": "discount", "mode": "percent", "of": "subtotal", "value": "10"},
@@ -343,3 +343,43 @@ async def test_a_change_of_an_order_that_is_merged_at_that_very_moment_is_made_w
     assert answer.headers["Content-Location"] == f"/api/v1/orders/{remains['id']}"
     nobody = await api.ask("PATCH", f"/orders/{new_id()}", json={"notes": "x"})
     assert nobody.status == 404
+
+
+@pytest.mark.parametrize("field", ["location_id", "destination_location_id"])
+async def test_O3_a_location_is_one_of_the_account(api: Api, field: str) -> None:
+    other = await api.other_account()
+    elsewhere = (await api.post("/locations", {"slug": "shop", "name": "Shop"}, token=other))["id"]
+    here = await api.location()
+    contact = await api.contact()
+    sale = await api.order(contact, **{field: here})
+    for unknown in (new_id(), elsewhere):
+        for method, path, body in (
+            ("POST", "/orders", {"contact_id": contact, "amount": 5, field: unknown}),
+            ("PATCH", f"/orders/{sale['id']}", {field: unknown}),
+            ("POST", f"/orders/{sale['id']}/children", {"template": "invoice", field: unknown}),
+        ):
+            refused = await api.ask(method, path, json=body)
+            assert (refused.status, refused.json["code"], refused.fields) == (422, "location_unknown", [field])
+    bulk = {"orders": [{"contact_id": contact, "amount": 5, field: new_id()}]}
+    [row] = (await api.post("/orders/bulk", bulk, 200))["results"]
+    assert (row["status"], [error["field"] for error in row["problem"]["errors"]]) == (422, [field])
+    assert await api.get(f"/orders/{sale['id']}") == sale
+    child = await api.post(f"/orders/{sale['id']}/children", {"template": "invoice"})
+    assert child[field] == here
+    assert (await api.ask("PATCH", f"/orders/{sale['id']}", json={field: None})).json[field] is None
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_S1_an_offer_is_one_of_the_account(api: Api, elsewhere: bool) -> None:
+    unknown = new_id()
+    if elsewhere:
+        offer = await api.post("/offers", {"name": "Course", "unit_price": 5}, token=await api.other_account())
+        unknown = offer["id"]
+    contact = await api.contact()
+    order = await api.order(contact)
+    for method, path, body in (
+        ("POST", "/orders", {"contact_id": contact, "offer_id": unknown}),
+        ("PATCH", f"/orders/{order['id']}", {"offer_id": unknown}),
+    ):
+        refused = await api.ask(method, path, json=body)
+        assert (refused.status, refused.json["code"], refused.fields) == (422, "offer_unknown", ["offer_id"])

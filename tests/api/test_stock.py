@@ -15,6 +15,15 @@ from worker.store.checks import broken
 HERE, THERE = sorted((new_id(), new_id()))
 
 
+@pytest.fixture(autouse=True)
+async def places(api: Api) -> None:
+    for location_id in (HERE, THERE):
+        await api.shop.ctx.pool.execute(
+            "INSERT INTO locations (account_id, id, slug, name, archived) VALUES ($1, $2, $3, 'Place', false)",
+            api.shop.account_id, location_id, f"l-{location_id}",
+        )  # fmt: skip
+
+
 async def adjust(api: Api, sku: str = "A", location_id: str = HERE, **more: Any) -> Any:
     body = {"location_id": location_id, "sku": sku, "reason": "Counted", **more}
     return await api.post("/stock/adjustments", body)
@@ -177,6 +186,14 @@ async def test_I4_the_stock_of_another_account_is_not_there(api: Api) -> None:
     stranger = await api.other_account()
     assert (await api.get("/stock", token=stranger))["items"] == []
     assert (await api.get("/stock/movements", token=stranger))["items"] == []
-    body = {"location_id": HERE, "sku": "A", "difference": 5, "reason": "x"}
+    place = (await api.post("/locations", {"slug": "shop", "name": "Shop"}, token=stranger))["id"]
+    body = {"location_id": place, "sku": "A", "difference": 5, "reason": "x"}
     assert (await api.post("/stock/adjustments", body, token=stranger))["level"]["on_hand"] == 5
     assert await levels(api) == [("A", HERE, 1, 0, 0)]
+
+
+async def test_T4_stock_is_adjusted_where_there_is_a_location(api: Api) -> None:
+    body = {"location_id": new_id(), "sku": "A", "count": 1, "reason": "Counted"}
+    refused = await api.ask("POST", "/stock/adjustments", json=body)
+    assert (refused.status, refused.json["code"], refused.fields) == (422, "location_unknown", ["location_id"])
+    assert (await api.get("/stock"))["items"] == []

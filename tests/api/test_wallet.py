@@ -232,7 +232,7 @@ class Shelf(NamedTuple):
 @pytest.fixture
 async def shelf(wallets: Wallets) -> Shelf:
     api = wallets.api
-    location = (await api.post("/locations", {"slug": "shop", "name": "Shop"}))["id"]
+    location = await api.location()
     product = (await api.post("/products", {"sku": "A", "name": "Grinder", "tracked": True}))["id"]
     things = {}
     for name, owned in (("mine", wallets.mine), ("hidden", wallets.hidden)):

@@ -25,7 +25,7 @@ class Records:
         self.sql = statements(table)
 
     async def read(self, connection: Pooled, reach: Reach, ids: Sequence[str]) -> list[Row]:
-        """The records of these ids that there are, in the order of the ids. The catalogue is the whole account's: it has
+        """The records of these ids that there are, in their order. The catalogue is the whole account's: it has
         no owners."""
         return await self._read(connection, ids, reach.account_id, ids)
 
