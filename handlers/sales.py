@@ -94,9 +94,10 @@ def confirmation(order: Order, manager_id: str | None, by: str, now: int) -> Han
     )
 
 
-def maker(order: Order, by: str | None, manager_id: str | None) -> str | None:
+def maker(order: Order, by: str | None, manager_id: str | None, proposed: str | None = None) -> str | None:
     """The manager who made the sale; None for the system. `by`: `system`, `manager` (who is named on the order),
-    `other` (`manager_id`), or None: whoever is given, else the manager of the order, else the system."""
+    `other` (`manager_id`), or None: whoever is given, else who is `proposed` by the customer's sales plans, else the
+    manager of the order, else the system."""
     if by == "other" or (by is None and manager_id):
         if manager_id is None:
             raise Refused("invalid", "It is not said who made the sale.", field="manager_id", remedy="Give manager_id.")
@@ -111,7 +112,9 @@ def maker(order: Order, by: str | None, manager_id: str | None) -> str | None:
             "manager_missing", "No manager is named on the order.", field="as",
             remedy="Assign one with POST /orders/{id}/manager, or confirm as other with manager_id.",
         )  # fmt: skip
-    return None if by == "system" else order.manager_id
+    if by == "system":
+        return None
+    return (proposed if by is None else None) or order.manager_id
 
 
 def payment_key(keys: Mapping[str, str], payment_id: str) -> str:

@@ -61,7 +61,10 @@ async def decline_order(ask: Ask, order_id: str) -> web.Response:
     "POST", "/orders/{order_id}/sale-confirmation", "Confirm who made the sale", body=SaleConfirmation, **_SALE
 )
 async def confirm_order_sale(ask: Ask, order_id: str, body: SaleConfirmation) -> web.Response:
-    """As the system, as the manager named on the order, or as another. A refund keeps the confirmation."""
+    """As the system, as the manager named on the order, or as another. Where it is not said: as the manager whom the
+    customer's sales plans propose for this offer, else as the manager of the order, else as the system. A refund keeps
+    the confirmation.
+    """
     return await changed(
         ask,
         order_id,
