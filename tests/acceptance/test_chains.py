@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from tests.api.conftest import Api, api
-from worker.ids import new_id
 from worker.store.checks import broken
 
 __all__ = ["api"]

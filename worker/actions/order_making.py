@@ -81,8 +81,8 @@ def _normalised(wish: Mapping[str, Any]) -> bytes:
 async def create(ctx: Context, actor: Actor, request: BaseModel) -> tuple[str, bool]:
     """Make an order: (id, whether it is new). The same external id with the same body gives the order made before.
 
-    Raises Differs (other body), Refused `contact_unknown`, `deal_unknown`, `owner_unknown`, `location_unknown`, `not_owner`,
-    `template_unknown`, `external_id_taken` (by an order that the actor does not see), `invalid`, and what
+    Raises Differs (other body), Refused `contact_unknown`, `deal_unknown`, `owner_unknown`, `location_unknown`,
+    `not_owner`, `template_unknown`, `external_id_taken` (by an order that the actor does not see), `invalid`, and what
     `catalog.to_make` refuses.
     """
     asked = _asked(actor, request)

@@ -17,8 +17,8 @@ NAMING = ("contact_id", "deal_id", *OWNERS, *LOCATIONS)
 
 
 async def check(connection: Pooled, reach: Reach, wish: Mapping[str, Any]) -> None:
-    """Raise Refused (`contact_unknown`, `deal_unknown`, `owner_unknown`, `location_unknown`) where the wish names what is not
-    there."""
+    """Raise Refused (`contact_unknown`, `deal_unknown`, `owner_unknown`, `location_unknown`) where the wish
+    names what is not there."""
     contact_id, deal_id = wish.get("contact_id"), wish.get("deal_id")
     if contact_id is not None and not await contact_reads.read(connection, reach, [contact_id]):
         raise contact_unknown(contact_id)

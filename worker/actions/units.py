@@ -22,7 +22,8 @@ async def _fit(
     within: Reach, connection: Pooled, account_id: str, asked: dict[str, Any], before: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Refuse to name a contact or an order beyond reach, or to take a unit from one; units of a product that is not
-    tracked one by one, and a line that is not of the order or sells something else. A unit that leaves its order leaves its line."""
+    tracked one by one, and a line that is not of the order or sells something else. A unit that leaves its order
+    leaves its line."""
     if "product_id" in asked:
         tracked = await products.is_tracked(connection, account_id, asked["product_id"])
         if tracked is None:
