@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from schemas.api.fields import Wire
 from schemas.api.page import Page, PageQuery
 from worker.api import cursor
-from worker.api.operation import Ask, answer, changed_meanwhile, missing
+from worker.api.operation import Ask, answer, missing
 from worker.store import search
 from worker.store.db import Pooled, acquire
 from worker.store.records import Records, Row
@@ -64,9 +64,7 @@ class Resource(Generic[B]):
             rows = await self.records.read(connection, ask.reach, [record_id])
         if not rows:
             return missing(self.noun)
-        if not ask.expects(rows[0]["version"]):
-            return changed_meanwhile(rows[0]["version"])
-        await write(rows[0]["version"] if "If-Match" in ask.request.headers else None)
+        await write(ask.expected(rows[0]["version"]))
         return await self.get(ask, record_id)
 
 
