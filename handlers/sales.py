@@ -7,6 +7,7 @@ from typing import Any
 
 from handlers.errors import Locked, Refused
 from handlers.merge import state
+from schemas.catalog import Offer
 from schemas.fact import Kind, Reading
 from schemas.order import ManagedBy, Order, OrderType, PaymentStatus, Status
 from schemas.stated import Hand, Payment, Refund
@@ -25,6 +26,19 @@ def _check_open(order: Order, field: str) -> None:
         raise Locked((field,))
     if order.status == Status.VOID:
         raise Refused("terminal", "The order is void, which is final.", remedy="Record it on another order.")
+
+
+def check_whole(offer: Offer, order: Order, amount: int, *, derived: bool) -> None:
+    """Raise Refused (`partial_payment`) where the offer is not paid for in parts and this hand payment leaves something
+    owed. What a provider says was paid is never refused: what is left of that may be paid, all at once. `derived`:
+    payment facts exist, so that what the order says was paid is no note."""
+    owed = order.amount - (order.amount_paid if derived else 0)
+    if not offer.partial_payment and amount < owed:
+        raise Refused(
+            "partial_payment", f"The offer {offer.name} is not paid for in parts, and {owed} minor units of "
+            f"{order.currency} are owed.", field="amount",
+            remedy="Record all of it at once, or set `partial_payment` of the offer.",
+        )  # fmt: skip
 
 
 def payment(order: Order, key: str, wish: Mapping[str, Any], now: int, actor: str) -> Reading:

@@ -7,24 +7,35 @@ from typing import Any
 
 from handlers import sales
 from schemas.account import Actor
+from schemas.catalog import Offer
 from schemas.fact import Reading
 from schemas.order import Order
 from schemas.stated import Hand
 from worker.actions.orders import Editing, edit
 from worker.context import Context
 from worker.ids import derived_id, new_id
-from worker.store import sales_plans
+from worker.store import offers, sales_plans
 from worker.store.db import Pooled
 
 
 async def pay(ctx: Context, actor: Actor, order_id: str, wish: Mapping[str, Any], if_match: int | None) -> None:
-    """Record a payment that was made by hand. Raises Locked on what Stripe manages."""
+    """Record a payment that was made by hand. Raises Locked on what Stripe manages, and Refused (`terminal`,
+    `partial_payment`)."""
     key = sales.hand_payment_key(new_id())
+    offer: Offer | None = None
+
+    async def look_up(connection: Pooled, order: Order) -> None:
+        nonlocal offer
+        if order.offer_id:
+            offer = await offers.to_sell(connection, actor.account_id, order.offer_id)
 
     def asked(found: Editing) -> Reading:
-        return sales.payment(found.order, key, wish, found.now, actor.label)
+        stated = sales.payment(found.order, key, wish, found.now, actor.label)
+        if offer is not None:
+            sales.check_whole(offer, found.order, wish["amount"], derived=found.derived)
+        return stated
 
-    await edit(ctx, actor, order_id, asked, if_match)
+    await edit(ctx, actor, order_id, asked, if_match, look_up=look_up)
 
 
 async def refund(ctx: Context, actor: Actor, order_id: str, wish: Mapping[str, Any], if_match: int | None) -> None:

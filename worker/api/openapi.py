@@ -44,8 +44,8 @@ _TOLD = (
 _SIGNED = {
     "webhook-id": "The id of the event: every attempt has the same.",
     "webhook-timestamp": "When this attempt was made, in unix seconds.",
-    "webhook-signature": "`v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; for a day after the secret was "
-    "replaced two of them, with a blank between.",
+    "webhook-signature": "`v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; for a day after the "
+    "secret was replaced two of them, with a blank between.",
 }
 SCRIPTS = {
     "swagger_bundle.js": "text/javascript",

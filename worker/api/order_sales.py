@@ -30,7 +30,8 @@ _SALE: dict[str, Any] = {
 @OPERATIONS.declare("POST", "/orders/{order_id}/payments", "Record a payment", body=PaymentCreate, **_BY_HAND)
 async def record_order_payment(ask: Ask, order_id: str, body: PaymentCreate) -> web.Response:
     """Money that was received by hand. It is a fact like any other: the payment status follows from it, and a note that
-    was set before counts no more. On an invoice or a return's invoice it counts for the parent too."""
+    was set before counts no more. On an invoice or a return's invoice it counts for the parent too. For an offer
+    that is not paid for in parts (`partial_payment`) a payment that leaves something owed is 422."""
     return await changed(
         ask, order_id, lambda meant, expected: actions.pay(ask.ctx, ask.actor, meant, given(body), expected), status=201
     )
