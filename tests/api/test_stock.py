@@ -164,6 +164,7 @@ async def test_T4_movements_are_found_by_place_product_order_and_time(api: Api) 
     assert [item["quantity"] for item in await api.pages("/stock/movements", 1)] == everything
 
 
+@pytest.mark.broken_data(reason="an order that was merged by hand is still there, to have moved stock")
 async def test_T4_the_movements_of_an_order_are_also_those_of_orders_merged_into_it(api: Api) -> None:
     gone, left = await sell(api, ("A", 1), status="processing"), await sell(api, ("A", 2), status="processing")
     await api.shop.ctx.pool.execute(
