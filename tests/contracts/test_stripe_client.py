@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import stripe as sdk
 
-from worker.config import Settings
+from worker.config import Settings, load
+from worker.errors import UserError
 from worker.outside import stripe as outside
 from worker.outside.outcome import Conflict, Declined, Limited, Outcome, Refused, Succeeded, Unknown
 from worker.outside.stripe import Stripe
@@ -243,6 +244,14 @@ def test_C6_the_version_of_the_api_is_the_one_that_the_sdk_was_made_for() -> Non
     """A new release of the SDK asks for a look at its changes before the pin follows."""
     assert sdk.api_version in (None, outside.API_VERSION)
     assert sdk._api_version._ApiVersion.CURRENT == outside.API_VERSION
+
+
+def test_I5_a_live_key_is_never_sent_in_the_clear() -> None:
+    plain = "http://stripe.example.com"
+    with pytest.raises(UserError, match=r"STRIPE_API_BASE.* should begin with https://"):
+        load(stripe_api_key="sk_live_a", stripe_api_base=plain)
+    assert load(stripe_api_key="sk_test_a", stripe_api_base=plain).stripe_api_base == plain
+    assert load(stripe_api_key="sk_live_a").stripe_api_base == "https://api.stripe.com"
 
 
 def test_R7_a_test_key_is_known_as_one() -> None:

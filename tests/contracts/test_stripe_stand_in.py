@@ -3,20 +3,24 @@ and as silent as Stripe's pages say that Stripe is."""
 
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import stripe as sdk
 from aiohttp import ClientSession
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.stripe import KEY
 from tests.world import NOW
 from worker.local.stripe.cards import ALIASES, CARDS, NUMBERS, card_of, decline
 from worker.local.stripe.keys import KEPT_S
 from worker.local.stripe.stand_in import StandIn
+from worker.local.stripe.trouble import KINDS
 from worker.outside.outcome import Conflict, Declined, Limited, Outcome, Refused, Succeeded, Unknown
-from worker.outside.stripe import Stripe
+from worker.outside.stripe import API_VERSION, Stripe
 
 AMOUNT = {"amount": 990, "currency": "brl"}
 DAY_S = 86_400
@@ -174,6 +178,32 @@ async def test_C6_trouble_finds_the_customer_it_was_meant_for(stripe: Stripe, st
     assert isinstance(await charge(stripe, two, two_card, "2"), Unknown)
     assert isinstance(await charge(stripe, two, two_card, "3"), Unknown)
     assert isinstance(await charge(stripe, two, two_card, "4"), Succeeded)
+
+
+TRIES = st.lists(st.tuples(st.sampled_from(["", *KINDS]), st.integers(0, 3)), max_size=12)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tries=TRIES)
+async def test_C6_whatever_goes_wrong_an_intent_is_charged_at_most_once(
+    stand_in: StandIn, tries: list[tuple[Any, int]]
+) -> None:
+    """Any troubles, any order of keys old and new: and a key that was answered gives that answer ever after."""
+    said: dict[int, Any] = {}
+    async with Stripe(KEY, stand_in.url, total_s=0.05, pause_s=0.001) as stripe:
+        customer, method = stand_in.customer()
+        id_ = good(await stripe.create_payment_intent({**AMOUNT, "customer": customer}, key=customer))["id"]
+        for trouble, number in tries:
+            if trouble:
+                stand_in.trouble(trouble, on="payment_intents.confirm")
+            found = await charge(stripe, id_, method, f"{customer} {number}")
+            stand_in.forget_scripts()
+            if isinstance(found, Succeeded):
+                assert found.object == said.setdefault(number, found.object)
+        stand_in.let_go()
+        found = await charge(stripe, id_, method, f"{customer} last")
+        assert isinstance(found, Succeeded | Refused)
+    assert [made.payment_intent for made in stand_in.made].count(id_) == 1
 
 
 # Cards and payment intents
@@ -365,8 +395,15 @@ async def test_I3_a_live_key_and_none_are_refused(stand_in: StandIn) -> None:
     assert "no live key" in found.message
     async with ClientSession() as session, session.get(f"{stand_in.url}/v1/customers") as answer:
         assert answer.status == 401
+    as_curl = {"Authorization": f"Basic {b64encode(f'{KEY}:'.encode()).decode()}"}
+    async with ClientSession(headers=as_curl) as session, session.get(f"{stand_in.url}/v1/customers") as answer:
+        assert (answer.status, answer.headers["Stripe-Version"]) == (200, API_VERSION)
     async with ClientSession() as session, session.get(f"{stand_in.url}/v1/invoices") as answer:
         assert (answer.status, (await answer.json())["error"]["type"]) == (404, "invalid_request_error")
+    for version, status in (("2020-08-27", 200), ("2025-03-31.basil", 200), ("newest", 400)):
+        headers = {"Authorization": f"Bearer {KEY}", "Stripe-Version": version}
+        async with ClientSession() as session, session.get(f"{stand_in.url}/v1/events", headers=headers) as answer:
+            assert answer.status == status
 
 
 @pytest.mark.parametrize(

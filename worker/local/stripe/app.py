@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 from collections import deque
 from typing import Any
 
 import msgspec
-from aiohttp import BasicAuth, web
+from aiohttp import web
 
 from worker.local.stripe.books import Books
 from worker.local.stripe.form import Params, nested, pairs
@@ -178,7 +179,8 @@ def _api_key(request: web.Request) -> str:
     header = request.headers.get("Authorization", "")
     if header.startswith("Basic "):
         try:
-            header = f"Bearer {BasicAuth.decode(header).login}"
+            told = base64.b64decode(header.removeprefix("Basic "), validate=True).decode()
+            header = f"Bearer {told.partition(':')[0]}"
         except ValueError:
             header = ""
     key = header.removeprefix("Bearer ").strip()
