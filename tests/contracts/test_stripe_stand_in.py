@@ -3,6 +3,7 @@ and as silent as Stripe's pages say that Stripe is."""
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64encode
 from datetime import UTC, datetime
 from typing import Any
@@ -57,6 +58,14 @@ async def test_C6_a_key_gives_its_first_answer_again_and_charges_once(stripe: St
     assert [made.idempotency_key for made in stand_in.made] == ["attempt-1"]
 
 
+async def test_C6_many_at_once_with_one_key_charge_once(stripe: Stripe, stand_in: StandIn) -> None:
+    id_, method = await intent(stripe, stand_in)
+    found = await asyncio.gather(*(charge(stripe, id_, method, "attempt-1") for _ in range(20)))
+    assert {type(one) for one in found} <= {Succeeded, Conflict}
+    assert [one.replayed for one in found if isinstance(one, Succeeded)].count(False) == 1
+    assert len(stand_in.made) == 1
+
+
 async def test_C6_a_key_replays_a_decline_for_ever(stripe: Stripe, stand_in: StandIn) -> None:
     id_, method = await intent(stripe, stand_in, "pm_card_chargeCustomerFail")
     first = await charge(stripe, id_, method, "attempt-1")
@@ -78,10 +87,10 @@ async def test_C6_a_key_refuses_other_parameters(stripe: Stripe, stand_in: Stand
     assert len(stand_in.books.tables["payment_intent"]) == 1
 
 
-async def test_C6_a_key_in_flight_is_a_conflict(stripe: Stripe, stand_in: StandIn) -> None:
+async def test_C6_a_key_in_flight_is_a_conflict(stripe: Stripe, impatient: Stripe, stand_in: StandIn) -> None:
     id_, method = await intent(stripe, stand_in)
     stand_in.trouble("hang_before", on="payment_intents.confirm")
-    assert isinstance(await charge(stripe, id_, method, "attempt-1"), Unknown)
+    assert isinstance(await charge(impatient, id_, method, "attempt-1"), Unknown)
     assert isinstance(found := await charge(stripe, id_, method, "attempt-1"), Conflict)
     assert found.problem == "in_flight"
     assert stand_in.made == []
@@ -138,10 +147,12 @@ async def test_C6_the_sdk_raises_its_own_errors(stand_in: StandIn) -> None:
 
 
 @pytest.mark.parametrize("kind", ["cut_after", "cut_body", "hang_after", "error_after", "gateway"])
-async def test_C6_charged_and_then_no_answer_is_unknown(stripe: Stripe, stand_in: StandIn, kind: Any) -> None:
+async def test_C6_charged_and_then_no_answer_is_unknown(
+    stripe: Stripe, impatient: Stripe, stand_in: StandIn, kind: Any
+) -> None:
     id_, method = await intent(stripe, stand_in)
     stand_in.trouble(kind, on="payment_intents.confirm")
-    assert isinstance(await charge(stripe, id_, method, "attempt-1"), Unknown)
+    assert isinstance(await charge(impatient if kind == "hang_after" else stripe, id_, method, "attempt-1"), Unknown)
     assert [made.payment_intent for made in stand_in.made] == [id_]
     assert good(await stripe.retrieve_payment_intent(id_))["status"] == "succeeded"
     again = await charge(stripe, id_, method, "attempt-1")
@@ -186,23 +197,21 @@ TRIES = st.lists(st.tuples(st.sampled_from(["", *KINDS]), st.integers(0, 3)), ma
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tries=TRIES)
 async def test_C6_whatever_goes_wrong_an_intent_is_charged_at_most_once(
-    stand_in: StandIn, tries: list[tuple[Any, int]]
+    stand_in: StandIn, stripe: Stripe, tries: list[tuple[Any, int]]
 ) -> None:
     """Any troubles, any order of keys old and new: and a key that was answered gives that answer ever after."""
     said: dict[int, Any] = {}
-    async with Stripe(KEY, stand_in.url, total_s=0.05, pause_s=0.001) as stripe:
-        customer, method = stand_in.customer()
-        id_ = good(await stripe.create_payment_intent({**AMOUNT, "customer": customer}, key=customer))["id"]
+    id_, method = await intent(stripe, stand_in)
+    async with Stripe(KEY, stand_in.url, total_s=0.05) as hasty:
         for trouble, number in tries:
             if trouble:
                 stand_in.trouble(trouble, on="payment_intents.confirm")
-            found = await charge(stripe, id_, method, f"{customer} {number}")
+            found = await charge(hasty, id_, method, f"{id_} {number}")
             stand_in.forget_scripts()
             if isinstance(found, Succeeded):
                 assert found.object == said.setdefault(number, found.object)
-        stand_in.let_go()
-        found = await charge(stripe, id_, method, f"{customer} last")
-        assert isinstance(found, Succeeded | Refused)
+    stand_in.let_go()
+    assert isinstance(await charge(stripe, id_, method, f"{id_} last"), Succeeded | Refused)
     assert [made.payment_intent for made in stand_in.made].count(id_) == 1
 
 
