@@ -42,6 +42,7 @@ def test_P1_what_the_sdk_encodes_is_read_back(params: dict[str, Any]) -> None:
 def test_P1_metadata_stays_what_it_is_and_an_empty_value_unsets() -> None:
     read = nested(pairs("metadata[0]=a&metadata[1]=&expand[]=x&expand[]=y&description="))
     assert read == {"metadata": {"0": "a", "1": None}, "expand": ["x", "y"], "description": None}
+    assert nested(pairs("a[\u00b2]=x")) == {"a": {"\u00b2": "x"}}
     assert Params(read).metadata({"1": "before", "2": "kept"}) == {"0": "a", "2": "kept"}
 
 

@@ -79,7 +79,8 @@ class Api:
         version = request.headers.get("Stripe-Version", self.books.version)
         if not _VERSION.fullmatch(version):
             raise invalid(f"Invalid Stripe API version: {version}")
-        text = request.query_string if request.method in ("GET", "DELETE") else await request.text()
+        in_address = request.method in ("GET", "DELETE")
+        text = request.query_string if in_address else (await request.read()).decode("utf-8", "replace")
         given = pairs(text)
         params = Params(nested(given))
         key = request.headers.get("Idempotency-Key") if operation.writes else None
