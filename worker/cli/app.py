@@ -25,6 +25,7 @@ COMMANDS = (
     "worker.cli.sign_in_link",
     "worker.cli.seeds",
     "worker.cli.doctor",
+    "worker.cli.stripe_stand_in",
 )
 
 app = typer.Typer(
