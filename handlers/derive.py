@@ -200,6 +200,7 @@ def derive(dossier: Dossier, now: int) -> Order:
         emails=emails,
         party_at=party_at,
         parent_id=known(fields.hand.parent_id, None),
+        recurring_order_id=known(fields.hand.recurring_order_id, None),
         moves_stock=known(fields.hand.moves_stock, True),
     )
 
@@ -300,7 +301,7 @@ def _identity(fields: _Fields, base: Claim | None, base_key: str, made_by_hand: 
             "type": known(hand.type, OrderType.SALE),
             "template": known(hand.template, OrderType.SALE),
             "source": known(hand.source, OrderSource.API),
-            "managed_by": ManagedBy.MANUAL,
+            "managed_by": ManagedBy.MANUAL if hand.recurring_order_id is UNSET else ManagedBy.STRIPE,
         }
     if base is None:
         raise ValueError("nothing claims this sale: ask makes_order first")

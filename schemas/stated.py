@@ -143,6 +143,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     net: Maybe[int] = UNSET
     failure_code: Maybe[str | None] = UNSET
     failure_message: Maybe[str | None] = UNSET  # the provider's own words
+    advice: Maybe[str | None] = UNSET  # the provider's word on another try: do_not_try_again, try_again_later, ...
     attempted_at: Maybe[int] = UNSET
     paid_at: Maybe[int | None] = UNSET
     claims: Maybe[bool] = UNSET  # may make an order of its own (the connection's `orders_from` lists it)
@@ -261,6 +262,7 @@ class Hand(msgspec.Struct, frozen=True, kw_only=True):
     location_id: Maybe[str | None] = UNSET
     destination_location_id: Maybe[str | None] = UNSET
     parent_id: Maybe[str] = UNSET
+    recurring_order_id: Maybe[str] = UNSET  # the recurring order whose cycle it is: Daybook charges it through Stripe
     moves_stock: Maybe[bool] = UNSET
     verdict: Maybe[str] = UNSET  # what somebody decided about a partly paid sale: confirmed, declined
     sale_kind: Maybe[str] = UNSET
