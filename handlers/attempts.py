@@ -1,8 +1,8 @@
 """One try to charge a cycle: which way it may go, and which idempotency key it is sent under (C6, the third rule).
 
 An attempt is two calls to Stripe. The first makes a payment intent, which moves no money; its id is stored, and the
-attempt is `sent`. The second confirms that intent. So what came of it can always be asked for by the intent's id, and an
-intent pays once, whatever is sent to it: it is the last guard behind the idempotency keys.
+attempt is `sent`. The second confirms that intent. So what came of it can always be asked for by the intent's id, and
+an intent pays once, whatever is sent to it: it is the last guard behind the idempotency keys.
 """
 
 from __future__ import annotations

@@ -40,9 +40,10 @@ REASONS = {
 
 NEVER_AGAIN = frozenset(
     {
-        "authentication_required", "blocked", "card_not_supported", "currency_not_supported", "expired_card", "fraudulent",
-        "highest_risk_level", "incorrect_number", "invalid_account", "invalid_cvc", "invalid_expiry_month",
-        "invalid_expiry_year", "invalid_number", "live_mode_test_card", "lost_card", "merchant_blacklist",
+        "authentication_required", "blocked", "card_not_supported", "currency_not_supported", "expired_card",
+        "fraudulent", "highest_risk_level", "incorrect_number", "invalid_account", "invalid_cvc",
+        "invalid_expiry_month", "invalid_expiry_year", "invalid_number", "live_mode_test_card",
+        "lost_card", "merchant_blacklist",
         "new_account_information_available", "no_action_taken", "not_permitted", "pickup_card", "pin_try_exceeded",
         "restricted_card", "revocation_of_all_authorizations", "revocation_of_authorization", "security_violation",
         "service_not_allowed", "stolen_card", "stop_payment_order", "testmode_decline", "transaction_not_allowed",

@@ -178,7 +178,13 @@ def _wanted(before: Recurring, after: Recurring, now: int) -> Recurring:
 def _ended(found: Recurring, now: int) -> Recurring:
     completed_at = found.completed_at or now if found.status is COMPLETED else found.completed_at
     return msgspec.structs.replace(
-        found, next_payment_at=None, retry_at=None, order_id=None, attempt_id=None, held=False, completed_at=completed_at
+        found,
+        next_payment_at=None,
+        retry_at=None,
+        order_id=None,
+        attempt_id=None,
+        held=False,
+        completed_at=completed_at,
     )
 
 

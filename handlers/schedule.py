@@ -1,8 +1,8 @@
 """When a recurring order falls due: its first due date plus so many days, weeks or months (C2).
 
-Due dates are counted from the first one, never from the one before, so nothing drifts: 31 Jan, 28 Feb, 31 Mar. They keep
-the time of day of the clock on the wall in the recurring order's time zone. Where that time is skipped (the clock is put
-forward) the payment falls due as much later as the clock jumps; where it comes twice, at the first of the two.
+Due dates are counted from the first one, never from the one before, so nothing drifts: 31 Jan, 28 Feb, 31 Mar. They
+keep the time of day of the clock on the wall in the recurring order's time zone. Where that time is skipped (the clock
+is put forward) the payment falls due as much later as the clock jumps; where it comes twice, at the first of the two.
 
 All moments are microseconds since 1970 (UTC).
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from aiohttp import web
 
 from schemas.account import Permission
@@ -52,7 +54,9 @@ async def change_account(ask: Ask, account_id: str, body: AccountPatch) -> web.R
     if not ask.expects(version):
         return changed_meanwhile(version)
     expected = version if "If-Match" in ask.request.headers else None
-    return _shown(await actions.change(ask.ctx.pool, account_id, body.model_dump(exclude_unset=True), expected))
+    now = datetime.fromtimestamp(ask.ctx.clock(), UTC)
+    changes = body.model_dump(exclude_unset=True)
+    return _shown(await actions.change(ask.ctx.pool, account_id, changes, expected, now=now))
 
 
 async def _own(ask: Ask) -> Account:

@@ -67,10 +67,10 @@ async def hold(connection: Pooled, account_id: str, ids: Iterable[str]) -> dict[
     return {row["id"]: _attempt(row) for row in rows}
 
 
-async def of_intents(connection: Pooled, account_id: str, intent_ids: Iterable[str]) -> dict[str, str]:
-    """The recurring order of each attempt, by the attempt's id, that these payment intents are of."""
+async def of_intents(connection: Pooled, account_id: str, intent_ids: Iterable[str]) -> list[Attempt]:
+    """The attempts that these payment intents are of, as they are now."""
     rows = await connection.fetch(_SQL["of_intents"], account_id, sorted(set(intent_ids)))
-    return {row["id"]: row["recurring_order_id"] for row in rows}
+    return [_attempt(row) for row in rows]
 
 
 async def save(connection: Pooled, account_id: str, attempts: Iterable[Attempt]) -> None:
@@ -80,17 +80,23 @@ async def save(connection: Pooled, account_id: str, attempts: Iterable[Attempt])
 
 
 async def due(connection: Pooled, now: datetime, limit: int) -> list[tuple[str, str]]:
-    """(account, id) of the open attempts that a worker has to look at, the longest first."""
+    """(account, recurring order) of the open attempts that a worker has to look at, the longest first."""
     rows = await connection.fetch(_SQL["due"], now, limit)
     return [(row["account_id"], row["id"]) for row in rows]
 
 
 async def list_(
-    connection: Pooled, account_id: str, recurring_order_id: str, before: tuple[int, int] | None, limit: int
+    connection: Pooled, account_id: str, recurring_order_id: str, before: tuple[datetime, str] | None, limit: int
 ) -> list[Attempt]:
-    """The attempts of a recurring order, the newest first; those before (cycle, number)."""
-    cycle, number = before or (None, None)
-    rows = await connection.fetch(_SQL["list"], account_id, recurring_order_id, cycle, number, limit)
+    """The attempts of a recurring order, the newest first; those before (made at, id)."""
+    at, id_ = before or (None, None)
+    rows = await connection.fetch(_SQL["list"], account_id, recurring_order_id, at, id_, limit)
+    return [_attempt(row) for row in rows]
+
+
+async def of_orders(connection: Pooled, account_id: str, order_ids: Iterable[str]) -> list[Attempt]:
+    """The attempts to charge these orders, the newest first."""
+    rows = await connection.fetch(_SQL["of_orders"], account_id, sorted(order_ids))
     return [_attempt(row) for row in rows]
 
 

@@ -15,7 +15,7 @@ SELECT * FROM charge_attempts WHERE account_id = $1 AND id = $2
 SELECT * FROM charge_attempts WHERE account_id = $1 AND id = ANY ($2) ORDER BY id FOR NO KEY UPDATE
 
 -- of_intents: the attempts of payment intents
-SELECT id, recurring_order_id FROM charge_attempts WHERE account_id = $1 AND payment_intent_id = ANY ($2)
+SELECT * FROM charge_attempts WHERE account_id = $1 AND payment_intent_id = ANY ($2)
 
 -- update: what changes of an attempt that is held
 UPDATE charge_attempts a SET
@@ -25,10 +25,14 @@ UPDATE charge_attempts a SET
   FROM json_populate_record(NULL::charge_attempts, $3::text::json) g
  WHERE a.account_id = $1 AND a.id = $2
 
--- due: the open attempts that a worker has to look at, the longest first
-SELECT account_id, id FROM charge_attempts WHERE next_check_at <= $1 ORDER BY next_check_at, id LIMIT $2
+-- due: the recurring orders whose open attempt a worker has to look at, the longest first
+SELECT account_id, recurring_order_id AS id FROM charge_attempts WHERE next_check_at <= $1 ORDER BY next_check_at, id LIMIT $2
 
 -- list: the attempts of a recurring order, the newest first
 SELECT * FROM charge_attempts
- WHERE account_id = $1 AND recurring_order_id = $2 AND ($3::integer IS NULL OR (cycle, number) < ($3, $4::integer))
- ORDER BY cycle DESC, number DESC LIMIT $5
+ WHERE account_id = $1 AND recurring_order_id = $2
+   AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4::uuid))
+ ORDER BY created_at DESC, id DESC LIMIT $5
+
+-- of_orders: the attempts to charge these orders, the newest first
+SELECT * FROM charge_attempts WHERE account_id = $1 AND order_id = ANY ($2) ORDER BY created_at DESC, id DESC

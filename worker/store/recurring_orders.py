@@ -13,6 +13,7 @@ from handlers.reading import micros, moment
 from schemas.account import Reach
 from schemas.order import ManagedBy
 from schemas.recurring import Interval, Recurring, RecurringStatus
+from worker.ids import derived_id
 from worker.store.db import Pooled, to_json
 from worker.store.statements import statements
 
@@ -22,8 +23,8 @@ _OWN = frozenset(field.name for field in msgspec.structs.fields(Recurring))
 
 
 class RecurringOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """A row: what the rules need (`plan`), and what is billed to whom by which connection. `items` are the lines of each
-    order, priced as they were sold; `amount` is in minor units of `currency`."""
+    """A row: what the rules need (`plan`), and what is billed to whom by which connection. `items` are the lines of
+    each order, priced as they were sold; `amount` is in minor units of `currency`."""
 
     id: str
     title: str
@@ -107,10 +108,23 @@ async def under_way(connection: Pooled, account_id: str) -> list[str]:
     return [row["id"] for row in await connection.fetch(_SQL["under_way"], account_id)]
 
 
+def of_subscription(account_id: str, subscription: str) -> str:
+    """The id of the recurring order that a subscription of Stripe's is shown as: the same whoever hears of it first."""
+    return derived_id(account_id, "subscription", subscription)
+
+
 async def save_subscription(
-    connection: Pooled, account_id: str, id_: str, values: Mapping[str, Any], *, source: str, customer: str | None
+    connection: Pooled,
+    account_id: str,
+    subscription: str,
+    values: Mapping[str, Any],
+    *,
+    source: str,
+    customer: str | None,
 ) -> None:
     """Write one of Stripe's own subscriptions. `source` names the connection, `customer` is the customer's key."""
+    id_ = of_subscription(account_id, subscription)
+    values = {"id": id_, **values}
     new = await connection.fetchval(_SQL["save_subscription"], account_id, id_, to_json(values), source, customer)
     if new:
         await connection.execute(_SQL["number"], account_id, id_)

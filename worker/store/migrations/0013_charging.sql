@@ -41,5 +41,6 @@ CREATE TABLE charge_attempts (
 CREATE UNIQUE INDEX charge_attempts_open ON charge_attempts (account_id, recurring_order_id)
     WHERE state IN ('created', 'sent', 'unknown');
 CREATE INDEX charge_attempts_due ON charge_attempts (next_check_at) WHERE next_check_at IS NOT NULL;
+CREATE INDEX charge_attempts_created ON charge_attempts (account_id, recurring_order_id, created_at, id);
 CREATE INDEX charge_attempts_order ON charge_attempts (account_id, order_id);
 CREATE INDEX charge_attempts_unknown ON charge_attempts (account_id, sent_at) WHERE state = 'unknown';
