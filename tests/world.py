@@ -44,6 +44,9 @@ class SilentLanes(Lanes):
     async def ping(self) -> bool:
         return True
 
+    async def depth(self) -> dict[str, int]:
+        return {}
+
     async def close(self) -> None:
         return
 

@@ -175,6 +175,7 @@ class OrderQuery(PageQuery):
     managed_by: ManagedBy | None = None
     type: OrderType | None = None
     parent_id: Id | None = Field(None, description="Made from this order.")
+    recurring_order_id: Id | None = Field(None, description="Made within this recurring order.")
     created_from: Time | None = Field(None, description="Made at this time or later.")
     created_to: Time | None = Field(None, description="Made before this time.")
     q: Text | None = Field(
@@ -307,6 +308,7 @@ class OrderBody(Wire):
     deal_id: str | None
     owner_id: str | None
     parent_id: str | None
+    recurring_order_id: str | None = Field(description="The recurring order or Stripe subscription that it is part of.")
     location_id: str | None
     destination_location_id: str | None
     offer_id: str | None

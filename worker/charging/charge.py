@@ -50,6 +50,9 @@ OFF_S = 60
 PROCESSING_S = 3600
 """When to ask again about a payment that takes days by its nature; a webhook is faster."""
 _TRIES = 4
+_NEXT_KEY = moment(0)
+"""As the time at which an attempt's keys were first sent: they are of no use any more. Before the next are taken,
+Stripe is asked what was done under them."""
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -239,7 +242,9 @@ class Charger:
             case Declined():
                 await self._end(claim, _decline(answer))
             case Conflict(problem="other_parameters"):  # the key is of no use any more: look, then take the next one
-                await self._later(claim, 0, keyed_at=moment(0))
+                await self._later(claim, 0, keyed_at=_NEXT_KEY)
+            case Unknown(replayed=True):  # that request has ended, and left no answer: see what it has done
+                await self._later(claim, attempts.pause_s(attempt.checks), keyed_at=_NEXT_KEY)
             case _:
                 await self._later(claim, attempts.pause_s(attempt.checks))
         return None
@@ -252,7 +257,7 @@ class Charger:
         for _ in range(10):
             page = await stripe.list_payment_intents(customer=claim.customer, created_from=since, after=after)
             if not isinstance(page, Succeeded):
-                await self._later(claim, attempts.pause_s(attempt.checks), keyed_at=moment(0))
+                await self._later(claim, attempts.pause_s(attempt.checks), keyed_at=_NEXT_KEY)
                 return None
             listed = page.object["data"]
             for intent in listed:
@@ -283,7 +288,7 @@ class Charger:
             case Limited(retry_after_s=wait):
                 await self._later(claim, max(wait or 0, attempts.pause_s(attempt.checks)))
             case Conflict(problem="other_parameters"):
-                await self._later(claim, 0, keyed_at=moment(0))
+                await self._later(claim, 0, keyed_at=_NEXT_KEY)
             case Conflict():
                 await self._later(claim, attempts.pause_s(attempt.checks))
             case Unknown():
@@ -294,7 +299,8 @@ class Charger:
             "charge_unknown", account=claim.account_id, recurring_order=claim.attempt.recurring_order_id,
             attempt=claim.attempt.id, payment_intent=claim.attempt.payment_intent_id, reason=answer.reason,
         )  # fmt: skip
-        await self._later(claim, attempts.pause_s(claim.attempt.checks), state=UNKNOWN)
+        changes = {"keyed_at": _NEXT_KEY} if answer.replayed else {}  # that request has ended: see what it has done
+        await self._later(claim, attempts.pause_s(claim.attempt.checks), state=UNKNOWN, **changes)
 
     async def _ask(self, stripe: Stripe, claim: Claim, intent_id: str) -> None:
         """Ask what came of an attempt that was sent. Where Stripe never began with it, it is sent again: under the same

@@ -30,6 +30,7 @@ _ORDERS = {
     "managed_by": "o.managed_by = {}",
     "type": "o.type = {}",
     "parent_id": "o.parent_id = {}",
+    "recurring_order_id": "o.recurring_order_id = {}",
     "created_from": "o.created_at >= {}",
     "created_to": "o.created_at < {}",
 }
