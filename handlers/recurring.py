@@ -148,7 +148,14 @@ def _declined(
         if not may(found, Happening.GIVEN_UP):
             return found
         return _moved(
-            found, Happening.GIVEN_UP, **said, after_outcome=None, retry_at=None, next_payment_at=None, failed_at=now
+            found,
+            Happening.GIVEN_UP,
+            **said,
+            after_outcome=None,
+            retry_at=None,
+            refusals=0,
+            next_payment_at=None,
+            failed_at=now,
         )
     pause = intervals_s[max(tries, 1) - 1] * _SECOND
     kept = found.retry_at if found.retry_at and found.retry_at > now and kind is not AttemptKind.SCHEDULED else None
@@ -181,6 +188,7 @@ def _ended(found: Recurring, now: int) -> Recurring:
         found,
         next_payment_at=None,
         retry_at=None,
+        refusals=0,
         order_id=None,
         attempt_id=None,
         held=False,

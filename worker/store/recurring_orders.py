@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -19,6 +19,8 @@ from worker.store.statements import statements
 
 _SQL = statements("recurring_orders")
 _TIMES = ("anchor_at", "next_payment_at", "retry_at", "completed_at", "failed_at")
+LATE = timedelta(minutes=10)
+"""A charge that fell due so long ago, and may be made, is overdue."""
 _OWN = frozenset(field.name for field in msgspec.structs.fields(Recurring))
 
 
@@ -139,9 +141,9 @@ async def orders_of(
     return [(row["created_at"], row["id"]) for row in rows]
 
 
-async def charging(connection: Pooled, late: datetime) -> Charging:
-    """What operators watch; a charge is overdue that fell due before `late`."""
-    row = await connection.fetchrow(_SQL["charging"], late)
+async def charging(connection: Pooled, now: datetime) -> Charging:
+    """What operators watch."""
+    row = await connection.fetchrow(_SQL["charging"], now - LATE, now)
     return Charging(*(value or 0 for value in row)) if row else Charging(0, 0, 0, 0, 0, 0, 0)
 
 

@@ -79,12 +79,19 @@ SELECT id, created_at FROM orders
  WHERE account_id = $1 AND recurring_order_id = $2 AND ($3::timestamptz IS NULL OR (created_at, id) > ($3, $4::uuid))
  ORDER BY created_at, id LIMIT $5
 
--- charging: what operators watch: how much is overdue and how long, how many outcomes are not known and how long, how
--- many charges are held back, and in how many accounts charging is stopped
-SELECT (SELECT count(*) FROM (SELECT FROM recurring_orders r WHERE r.due_at < $1 LIMIT 10000) AS d) AS overdue,
-       (SELECT extract(epoch FROM $1 - min(r.due_at))::float8 FROM recurring_orders r WHERE r.due_at < $1) AS overdue_s,
-       (SELECT count(*) FROM (SELECT FROM charge_attempts WHERE state = 'unknown' LIMIT 10000) AS u) AS unknown,
-       (SELECT extract(epoch FROM $1 - min(sent_at))::float8 FROM charge_attempts WHERE state = 'unknown') AS unknown_s,
+-- charging: what operators watch: how much that may be charged is overdue and how long, how many outcomes are not known and
+-- how long, how many charges are held back, how many Stripe refuses to try, and in how many accounts charging is stopped
+WITH late AS (
+    SELECT r.due_at FROM recurring_orders r JOIN accounts a ON a.id = r.account_id
+     WHERE r.due_at < $1 AND a.registry_enabled AND a.charging_stopped_at IS NULL
+     ORDER BY r.due_at LIMIT 10000
+), unknown AS (
+    SELECT sent_at FROM charge_attempts WHERE state = 'unknown' LIMIT 10000
+)
+SELECT (SELECT count(*) FROM late) AS overdue,
+       (SELECT extract(epoch FROM $2::timestamptz - min(due_at))::float8 FROM late) AS overdue_s,
+       (SELECT count(*) FROM unknown) AS unknown,
+       (SELECT extract(epoch FROM $2::timestamptz - min(sent_at))::float8 FROM unknown) AS unknown_s,
        (SELECT count(*) FROM (SELECT FROM recurring_orders WHERE held LIMIT 10000) AS h) AS held,
-       (SELECT count(*) FROM recurring_orders WHERE refusals > 0 AND due_at IS NOT NULL) AS refused,
+       (SELECT count(*) FROM (SELECT FROM recurring_orders WHERE refusals > 0 LIMIT 10000) AS f) AS refused,
        (SELECT count(*) FROM accounts WHERE charging_stopped_at IS NOT NULL) AS stopped

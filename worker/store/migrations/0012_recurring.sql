@@ -62,6 +62,7 @@ CREATE INDEX recurring_orders_contact ON recurring_orders (account_id, contact_i
 CREATE INDEX recurring_orders_offer ON recurring_orders (account_id, offer_id, created_at, id) WHERE offer_id IS NOT NULL;
 CREATE INDEX recurring_orders_owner ON recurring_orders (account_id, owner_id, created_at, id) WHERE owner_id IS NOT NULL;
 CREATE INDEX recurring_orders_held ON recurring_orders (account_id, created_at, id) WHERE held;
+CREATE INDEX recurring_orders_refused ON recurring_orders (account_id, id) WHERE refusals > 0;
 
 -- Which recurring order an order is a payment of. No reference: a subscription's invoice may come before it.
 ALTER TABLE orders ADD COLUMN recurring_order_id uuid;

@@ -1,6 +1,7 @@
 -- Charging (C6): each try to charge a cycle is written down before Stripe is asked, and settled once.
 
 ALTER TABLE accounts ADD COLUMN charging_stopped_at timestamptz; -- while it is set nothing of this account is charged
+CREATE INDEX accounts_charging_stopped ON accounts (id) WHERE charging_stopped_at IS NOT NULL;
 
 CREATE TABLE charge_attempts (
     account_id uuid NOT NULL,
