@@ -33,7 +33,8 @@ class Till:
         self.admin = Actor(shop.account_id, "", "admin", Role.ADMIN, frozenset())
         self._delivered = 0
 
-    def at(self, text: str) -> float:
+    @staticmethod
+    def at(text: str) -> float:
         """The unix time of `2026-09-21 14:00`, UTC."""
         return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
 

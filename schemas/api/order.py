@@ -308,7 +308,6 @@ class OrderBody(Wire):
     deal_id: str | None
     owner_id: str | None
     parent_id: str | None
-    recurring_order_id: str | None = Field(description="The recurring order or Stripe subscription that it is part of.")
     location_id: str | None
     destination_location_id: str | None
     offer_id: str | None

@@ -28,7 +28,7 @@ from worker.store.db import acquire
 from worker.store.snapshot import snapshot
 
 NOUN = "recurring orders"
-OPERATIONS = Operations("recurring orders", registry=True)
+OPERATIONS = Operations("recurring-orders", registry=True)
 Verb = Callable[..., Awaitable[None]]
 
 
