@@ -103,19 +103,20 @@ class Till:
 
     async def agree(self) -> None:
         """What really was charged is what Daybook recorded, each cycle at most once; and nothing is broken."""
-        charged = sorted((made.metadata["daybook_attempt"], made.amount) for made in self.stand_in.made)
-        rows = await self.shop.rows("SELECT id, amount FROM charge_attempts WHERE state = 'succeeded' ORDER BY id")
-        assert charged == [(row["id"], row["amount"]) for row in rows]
-        cycles = [
-            (made.metadata["daybook_recurring_order"], made.metadata["daybook_cycle"]) for made in self.stand_in.made
-        ]
-        assert len(cycles) == len(set(cycles)), "a cycle was charged twice"
-        paid = await self.shop.rows(
-            "SELECT o.external_id, o.amount_paid FROM orders o WHERE o.origin = 'recurring' AND amount_paid > 0"
-        )
-        assert sorted(row["external_id"] for row in paid) == sorted(f"{plan}:{cycle}" for plan, cycle in cycles)
-        assert {row["amount_paid"] for row in paid} <= {made.amount for made in self.stand_in.made}
-        made = await self.shop.rows("SELECT id, payments_made FROM recurring_orders WHERE payments_made > 0")
-        counts = {plan: len([1 for other, _ in cycles if other == plan]) for plan, _ in cycles}
-        assert {row["id"]: row["payments_made"] for row in made} == counts
-        assert await checks.broken(self.shop.ctx.pool) == {}
+        await agree(self.shop, self.stand_in)
+
+
+async def agree(shop: World, stand_in: StandIn) -> None:
+    """See Till.agree."""
+    charged = sorted((made.metadata["daybook_attempt"], made.amount) for made in stand_in.made)
+    rows = await shop.rows("SELECT id, amount FROM charge_attempts WHERE state = 'succeeded' ORDER BY id")
+    assert charged == [(row["id"], row["amount"]) for row in rows]
+    cycles = [(made.metadata["daybook_recurring_order"], made.metadata["daybook_cycle"]) for made in stand_in.made]
+    assert len(cycles) == len(set(cycles)), "a cycle was charged twice"
+    paid = await shop.rows("SELECT external_id, amount_paid FROM orders WHERE origin = 'recurring' AND amount_paid > 0")
+    assert sorted(row["external_id"] for row in paid) == sorted(f"{plan}:{cycle}" for plan, cycle in cycles)
+    assert {row["amount_paid"] for row in paid} <= {made.amount for made in stand_in.made}
+    made = await shop.rows("SELECT id, payments_made FROM recurring_orders WHERE payments_made > 0")
+    counts = {plan: len([1 for other, _ in cycles if other == plan]) for plan, _ in cycles}
+    assert {row["id"]: row["payments_made"] for row in made} == counts
+    assert await checks.broken(shop.ctx.pool) == {}

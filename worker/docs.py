@@ -48,15 +48,15 @@ _STOCK_NOTES = f"""\
   without a location.
 - A line of a sale that a transfer child carries is moved by that child alone, until the child is void."""
 _RECURRING = (
-    "Where a recurring order goes when something happens to it; what is empty cannot happen, or is refused. `armed`: an "
-    "attempt was written down. `paid`, `last_paid`: it succeeded, and more is to come or not. `declined`, `given_up`: "
-    "another try follows or not. `put_off`: Stripe was not asked, or refused to try. `paused`, `activated`, `completed`: "
-    "by a person; while a charge is under way that takes effect after its outcome. Activated before its first payment it "
-    "is `pending` again. See recurring.md."
+    "Where a recurring order goes when something happens to it; what is empty cannot happen, or is refused. `armed`: "
+    "an attempt was written down. `paid`, `last_paid`: it succeeded, and more is to come or not. `declined`, "
+    "`given_up`: another try follows or not. `put_off`: Stripe was not asked, or refused to try. `paused`, "
+    "`activated`, `completed`: by a person; while a charge is under way that takes effect after its outcome. Activated "
+    "before its first payment it is `pending` again. See recurring.md."
 )
 _ATTEMPTS = (
-    "The first three are open, and a recurring order has one open attempt at most. What Stripe says of the money, in an "
-    "answer or in a webhook, moves it; money that came after all is never denied."
+    "The first three are open, and a recurring order has one open attempt at most. What Stripe says of the money, in "
+    "an answer or in a webhook, moves it; money that came after all is never denied."
 )
 
 
