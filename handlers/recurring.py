@@ -120,8 +120,8 @@ def settled(
 def _paid(found: Recurring, now: int, *, ours: bool) -> Recurring:
     made = found.payments_made + 1
     last = found.total_payments is not None and made >= found.total_payments
-    if not ours:
-        return _moved(found, Happening.PAID, payments_made=made)
+    if not ours:  # an old cycle, or one that is paid already
+        return _counted(found, made, now, last=last)
     n, at = schedule.following(found.anchor_at, found.interval, found.timezone, now, found.cycle)
     done: dict[str, Any] = {
         "payments_made": made, "order_id": None, "tries": 0, "refusals": 0, "retry_at": None, "attempt_id": None,
@@ -135,6 +135,16 @@ def _paid(found: Recurring, now: int, *, ours: bool) -> Recurring:
     if found.status in FINAL:
         return _moved(found, Happening.PAID, **done, next_payment_at=None)
     return _wanted(found, _moved(found, Happening.PAID, **done, next_payment_at=at), now)
+
+
+def _counted(found: Recurring, made: int, now: int, *, last: bool) -> Recurring:
+    """One payment more, whatever is under way; where it was the last one, nothing more is begun."""
+    counted = msgspec.structs.replace(found, payments_made=made)
+    if not last or found.status in FINAL:
+        return counted
+    if found.attempt_id:
+        return msgspec.structs.replace(counted, after_outcome=COMPLETED)
+    return _ended(_moved(counted, Happening.LAST_PAID), now)
 
 
 def _declined(

@@ -156,7 +156,7 @@ class Settings(BaseSettings):
     )
 
     # Charging
-    charges_at_once: Annotated[int, Field(ge=1, le=100)] = Field(
+    charges_at_once: Annotated[int, Field(ge=1, le=16)] = Field(
         default=8, description="Charges of recurring orders that one worker has under way at once."
     )
     charges_per_s: Annotated[float, Field(gt=0, le=1000)] = Field(

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("lanes")
 
-SLOTS: Mapping[Lane, int] = {Lane.PAYMENTS: 8, Lane.ORDERS: 8, Lane.BULK: 4, Lane.CHARGES: 8}
+SLOTS: Mapping[Lane, int] = {Lane.PAYMENTS: 8, Lane.ORDERS: 8, Lane.BULK: 4, Lane.CHARGES: 16}
 """Jobs of a lane that one worker holds at once. Fewer batches are under way: jobs that wait are applied together."""
 JOB_TIMEOUT_S = 120
 """arq's own limit; the body ends itself long before."""

@@ -14,6 +14,7 @@ from tests.charging import DAY, HOUR, Till
 from tests.stripe import KEY, stand_in
 from tests.world import World
 from worker.actions import accounts, recurring
+from worker.charging import charge
 from worker.charging.charge import Charger
 from worker.local.stripe.cards import Answer, decline
 from worker.local.stripe.stand_in import StandIn
@@ -381,6 +382,67 @@ async def test_C6_doubled_late_and_reordered_webhooks_settle_nothing_twice(till:
         await till.shop.deliver("stripe", event)
     found = await till.found(id_)
     assert (found["status"], found["payments_made"]) == ("completed", 2)
+    await till.agree()
+
+
+async def paid_by_hand(till: Till, intent_id: str) -> None:
+    """Somebody takes the money for an intent that was declined, in Stripe's dashboard."""
+    customer = till.stand_in.find(intent_id)["customer"]
+    given = {"payment_method": till.stand_in.save_card(customer)}
+    await till.stripe.confirm_payment_intent(intent_id, given, key=f"dashboard-{intent_id}")
+    await till.webhooks()
+
+
+async def test_C6_money_that_came_after_a_decline_counts_and_no_further_try_is_made(till: Till) -> None:
+    id_ = await till.plan("pm_card_chargeDeclinedInsufficientFunds")
+    await till.run()
+    [attempt] = await till.attempts(id_)
+    await paid_by_hand(till, attempt["payment_intent_id"])
+    assert await till.states(id_) == [(1, 1, "succeeded")]
+    await till.run(days=5)
+    assert len(till.stand_in.made) == 1
+    await till.agree()
+
+
+async def test_C6_a_try_that_is_out_when_its_cycle_is_paid_otherwise_is_called_back(till: Till) -> None:
+    id_ = await till.plan("pm_card_chargeDeclinedInsufficientFunds", total_payments=2)
+    await till.run()
+    till.set(till.now + DAY)
+    till.stand_in.trouble("cut_before", on="payment_intents.confirm")
+    await till.look()
+    first, second = await till.attempts(id_)
+    assert (first["state"], second["state"]) == ("declined", "unknown")
+    await paid_by_hand(till, first["payment_intent_id"])
+    found = await till.found(id_)
+    assert (found["status"], found["attempt_id"], found["payments_made"]) == ("active", None, 1)
+    method = till.stand_in.save_card(found["stripe_customer_id"])
+    await recurring.change(till.ctx, till.admin, id_, {"stripe_payment_method_id": method}, None)
+    await till.run(days=3)
+    assert await till.states(id_) == [(1, 1, "succeeded"), (1, 2, "declined")]
+    assert till.stand_in.find(second["payment_intent_id"])["status"] == "canceled"
+    await till.run(days=40)
+    assert (await till.found(id_))["status"] == "completed"
+    await till.agree()
+
+
+async def test_C6_what_cannot_be_armed_stands_in_nobodys_way(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken, sound = await till.plan(), await till.plan()
+    real = charge.arm
+
+    async def arm(connection: Any, account: Any, found: Any, *more: Any) -> Any:
+        if found.id == broken:
+            raise ValueError("it cannot be armed")
+        return await real(connection, account, found, *more)
+
+    monkeypatch.setattr(charge, "arm", arm)
+    with pytest.raises(ValueError, match="cannot be armed"):
+        await till.charger.charge(till.shop.account_id, [broken])
+    assert await till.look() == 1
+    assert await till.states(sound) == [(1, 1, "succeeded")]
+    monkeypatch.undo()
+    till.set(till.now + charge.BROKEN_S)
+    await till.look()
+    assert await till.states(broken) == [(1, 1, "succeeded")]
     await till.agree()
 
 

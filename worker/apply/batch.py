@@ -239,6 +239,9 @@ async def _save(
     cycles = {change.id: change.after for change in changes if change.after.recurring_order_id}
     if cycles:
         await settle.heard(connection, account_id, cycles, now)
+    bought = [change for change in changes if change.before is None and "subscription_id" in change.after.stripe]
+    if bought:
+        await subscriptions.adopt(connection, account_id, bought)
     found_plans = [fact for group, result in folded for fact in subscriptions.stated(group.readings, result.dossier)]
     if found_plans:
         await subscriptions.save(connection, account_id, found_plans)

@@ -31,6 +31,7 @@ from worker.charging.arm import ACTOR, arm
 from worker.charging.pace import Pace
 from worker.context import Context
 from worker.errors import Transient, classify
+from worker.logs import said
 from worker.outside import stripe as outside
 from worker.outside.outcome import Conflict, Declined, Limited, Refused, Succeeded, Unknown
 from worker.outside.stripe import Stripe
@@ -47,6 +48,8 @@ MARGIN_S = 40
 """A call is begun only while so much of the lease is left: longer than a call takes."""
 OFF_S = 60
 """When to look again while charging is stopped, or the account's registry is off."""
+BROKEN_S = 300
+"""When to try again to arm what could not be armed."""
 PROCESSING_S = 3600
 """When to ask again about a payment that takes days by its nature; a webhook is faster."""
 _TRIES = 4
@@ -56,9 +59,9 @@ Stripe is asked what was done under them."""
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """An attempt that is ours until `until` (of the loop's clock). `fresh`: in this claim nothing was sent before that
-    could have moved money; `allowed`: money may be moved; `look`: an intent of it may exist though its id is not
-    known."""
+    """An attempt that is ours until `until` (of the loop's clock). `fresh`: nothing was sent before this claim that
+    could have moved money; `allowed`: money may be moved; `look`: an intent of it may exist though its id is not known;
+    `stray`: its recurring order does not wait for it any more, since its cycle was paid by another."""
 
     account_id: str
     attempt: Attempt
@@ -68,6 +71,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     fresh: bool
     allowed: bool
     look: bool
+    stray: bool
 
 
 class Charger:
@@ -86,7 +90,14 @@ class Charger:
         """Do what is due for these recurring orders, if anything is: charge, go on with it, ask what came of it."""
         for id_ in recurring_ids:
             async with self._pace.place():
-                claim = await self._repeated(account_id, id_)
+                try:
+                    claim = await self._repeated(account_id, id_)
+                except Exception as error:
+                    if not isinstance(error, Transient):  # it stands in nobody's way until it is mended
+                        async with transaction(self._ctx.pool) as connection:
+                            later = self._now() + timedelta(seconds=BROKEN_S)
+                            await recurring_orders.postpone(connection, account_id, id_, later)
+                    raise
                 if claim is not None and self._stripe is not None:
                     await self._advance(self._stripe, claim)
 
@@ -112,22 +123,19 @@ class Charger:
         source = await connections.source_of(connection, account_id, order.connection_id)
         allowed = _is_allowed(account)
         keyed = self._stripe is not None and stripe_connection.can(self._ctx.settings, source.connection)
-        if order.plan.attempt_id is None:
+        attempt = await charge_attempts.hold_open(connection, account_id, id_)
+        if attempt is None:
             due_at = order.plan.due_at
             if due_at is None or due_at > micros(now) or not (allowed and keyed):
                 return None
             kind = AttemptKind.SCHEDULED
             armed, attempt = await arm(connection, account, order, kind, micros(now))
             await recurring_orders.save(connection, account_id, [armed])
-        else:
-            attempt = (await charge_attempts.hold(connection, account_id, [order.plan.attempt_id]))[
-                order.plan.attempt_id
-            ]
-            if attempt.next_check_at is None or attempt.next_check_at > now:
-                return None
-            if not keyed or (attempt.state is CREATED and not allowed):
-                await _save(connection, account_id, attempt, next_check_at=now + timedelta(seconds=OFF_S))
-                return None
+        elif attempt.next_check_at is None or attempt.next_check_at > now:
+            return None
+        elif not keyed or (attempt.state is CREATED and not allowed):
+            await _save(connection, account_id, attempt, next_check_at=now + timedelta(seconds=OFF_S))
+            return None
         young = attempts.is_young(attempt.keyed_at.timestamp() if attempt.keyed_at else None, now.timestamp())
         lease = now + timedelta(seconds=LEASE_S)
         claimed = await _save(
@@ -138,6 +146,7 @@ class Charger:
             account_id=account_id, attempt=claimed, source=source, customer=order.stripe_customer_id or "",
             until=self._clock() + LEASE_S, fresh=attempt.state is CREATED, allowed=allowed,
             look=not young and attempt.payment_intent_id is None,
+            stray=attempt.state is not CREATED and order.plan.attempt_id != attempt.id,
         )  # fmt: skip
 
     async def _keep(self, claim: Claim, **changes: Any) -> Attempt | None:
@@ -190,12 +199,17 @@ class Charger:
 
     async def _record(self, claim: Claim, intent: dict[str, Any]) -> None:
         """What Stripe says of the payment intent: into the order, as its webhook would, and so into the attempt."""
-        async for attempt in _patiently():
-            with attempt:
-                try:
-                    await self._fold(claim, intent)
-                except Exception as error:
-                    raise classify(error) from error
+        try:
+            async for attempt in _patiently():
+                with attempt:
+                    try:
+                        await self._fold(claim, intent)
+                    except Exception as error:
+                        raise classify(error) from error
+        except Exception as error:  # noqa: BLE001  (what Stripe says is not lost: it is asked again)
+            log.error("charge_unrecorded", attempt=claim.attempt.id, error=type(error).__name__, message=said(error))
+            await self._later(claim, attempts.pause_s(claim.attempt.checks), state=UNKNOWN)
+            return
         slow = intent.get("status") == "processing"  # where it is not settled: another time
         await self._later(claim, PROCESSING_S if slow else attempts.pause_s(claim.attempt.checks))
 
@@ -307,14 +321,17 @@ class Charger:
         keys while they are young, and to the same intent, which pays once."""
         answer = await stripe.retrieve_payment_intent(intent_id)
         match answer:
+            case Succeeded(object=intent) if intent.get("status") == "requires_confirmation" and claim.stray:
+                await self._drop(stripe, claim.attempt, intent_id)
+                await self._later(claim, 0)
             case Succeeded(object=intent) if intent.get("status") == "requires_confirmation" and claim.allowed:
                 await self._confirm(stripe, claim)
             case Succeeded(object=intent):
                 await self._record(claim, intent)
-            case Limited(retry_after_s=wait):
-                await self._later(claim, max(wait or 0, attempts.pause_s(claim.attempt.checks)))
-            case _:
-                await self._later(claim, attempts.pause_s(claim.attempt.checks))
+            case _:  # nobody knows
+                wait = answer.retry_after_s if isinstance(answer, Limited) else None
+                pause = max(wait or 0, attempts.pause_s(claim.attempt.checks))
+                await self._later(claim, pause, state=UNKNOWN)
 
     def _now(self) -> datetime:
         return moment(int(self._ctx.clock() * 1_000_000))

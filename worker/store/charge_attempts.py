@@ -67,6 +67,12 @@ async def hold(connection: Pooled, account_id: str, ids: Iterable[str]) -> dict[
     return {row["id"]: _attempt(row) for row in rows}
 
 
+async def hold_open(connection: Pooled, account_id: str, recurring_order_id: str) -> Attempt | None:
+    """The open attempt of a recurring order that is held, held as well; None where there is none."""
+    row = await connection.fetchrow(_SQL["hold_open"], account_id, recurring_order_id)
+    return _attempt(row) if row else None
+
+
 async def of_intents(connection: Pooled, account_id: str, intent_ids: Iterable[str]) -> list[Attempt]:
     """The attempts that these payment intents are of, as they are now."""
     rows = await connection.fetch(_SQL["of_intents"], account_id, sorted(set(intent_ids)))

@@ -14,6 +14,10 @@ SELECT * FROM charge_attempts WHERE account_id = $1 AND id = $2
 -- hold: attempts, held until the end of the transaction
 SELECT * FROM charge_attempts WHERE account_id = $1 AND id = ANY ($2) ORDER BY id FOR NO KEY UPDATE
 
+-- hold_open: the open attempt of a recurring order, held until the end of the transaction
+SELECT * FROM charge_attempts
+ WHERE account_id = $1 AND recurring_order_id = $2 AND state IN ('created', 'sent', 'unknown') FOR NO KEY UPDATE
+
 -- of_intents: the attempts of payment intents
 SELECT * FROM charge_attempts WHERE account_id = $1 AND payment_intent_id = ANY ($2)
 

@@ -105,6 +105,11 @@ async def hold_back(connection: Pooled, account_id: str, now: datetime) -> None:
     await connection.execute(_SQL["hold_back"], account_id, now)
 
 
+async def postpone(connection: Pooled, account_id: str, id_: str, until: datetime) -> None:
+    """What is due of it is looked at again later; its dates stay as they are."""
+    await connection.execute(_SQL["postpone"], account_id, id_, until)
+
+
 async def under_way(connection: Pooled, account_id: str) -> list[str]:
     """The recurring orders whose open attempt was not sent yet."""
     return [row["id"] for row in await connection.fetch(_SQL["under_way"], account_id)]
@@ -130,6 +135,12 @@ async def save_subscription(
     new = await connection.fetchval(_SQL["save_subscription"], account_id, id_, to_json(values), source, customer)
     if new:
         await connection.execute(_SQL["number"], account_id, id_)
+
+
+async def adopt(connection: Pooled, account_id: str, contacts: Mapping[str, str]) -> None:
+    """Let these recurring orders, by id, have these contacts where they have none."""
+    ids = sorted(contacts)
+    await connection.execute(_SQL["adopt"], account_id, ids, [contacts[id_] for id_ in ids])
 
 
 async def orders_of(

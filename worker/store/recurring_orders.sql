@@ -51,6 +51,9 @@ SELECT r.account_id, r.id FROM recurring_orders r JOIN accounts a ON a.id = r.ac
 UPDATE recurring_orders SET held = true, due_at = NULL, version = version + 1, updated_at = now()
  WHERE account_id = $1 AND due_at <= $2
 
+-- postpone: what is due now is looked at again later
+UPDATE recurring_orders SET due_at = greatest(due_at, $3) WHERE account_id = $1 AND id = $2 AND due_at IS NOT NULL
+
 -- under_way: recurring orders whose open attempt was not sent yet
 SELECT recurring_order_id AS id FROM charge_attempts
  WHERE account_id = $1 AND next_check_at IS NOT NULL AND state = 'created' ORDER BY recurring_order_id
@@ -73,6 +76,11 @@ ON CONFLICT (account_id, id) DO UPDATE SET
     failed_at = excluded.failed_at, stripe_customer_id = excluded.stripe_customer_id, livemode = excluded.livemode,
     version = recurring_orders.version + 1, updated_at = now()
 RETURNING number IS NULL AS new
+
+-- adopt: subscriptions whose customer was not known when they were heard of
+UPDATE recurring_orders r SET contact_id = g.contact_id, version = r.version + 1, updated_at = now()
+  FROM unnest($2::uuid[], $3::uuid[]) AS g (id, contact_id)
+ WHERE r.account_id = $1 AND r.id = ANY ($2) AND r.id = g.id AND r.contact_id IS NULL
 
 -- orders_of: the orders of a recurring order, the first on top
 SELECT id, created_at FROM orders
