@@ -7,12 +7,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from handlers.errors import Refused
 from tests.charging import DAY, HOUR, Till
 from tests.stripe import KEY, stand_in
-from tests.world import World
+from tests.world import World, edited, payload
 from worker.actions import accounts, recurring
 from worker.charging import charge
 from worker.charging.charge import Charger
@@ -528,3 +529,23 @@ async def test_C8_stripes_own_subscriptions_stand_beside_them_and_are_never_char
     gone["data"]["object"]["status"] = "canceled"
     await till.shop.deliver("stripe", gone)
     assert (await till.found(row["id"]))["status"] == "completed"
+
+
+async def test_C8_the_customer_of_a_subscription_is_known_by_its_first_order_which_is_listed_with_it(
+    till: Till,
+) -> None:
+    subscription = edited(
+        payload("stripe", "customer_subscription_created__2020-08-27.json"), data__object__customer="cus_9"
+    )
+    name = msgspec.json.decode(subscription)["data"]["object"]["id"]
+    await till.shop.deliver("stripe", subscription)
+    [row] = await till.shop.rows("SELECT id, contact_id FROM recurring_orders")
+    assert row["contact_id"] is None
+    invoice = edited(
+        payload("stripe", "invoice_paid__2020-08-27.json"),
+        data__object__subscription=name, data__object__customer="cus_9",
+    )  # fmt: skip
+    await till.shop.deliver("stripe", invoice)
+    [order] = await till.shop.rows("SELECT contact_id, recurring_order_id FROM orders")
+    assert order["recurring_order_id"] == row["id"]
+    assert (await till.found(row["id"]))["contact_id"] == order["contact_id"]
