@@ -70,11 +70,13 @@ def child(
     names: Mapping[str, str | int | None],
     lines: tuple[Line, ...],
     charges: tuple[Charge, ...],
+    origin: str = "api",
+    source: OrderSource = OrderSource.API,
 ) -> Hand:
     """The statement that makes a child with the lines that it carries."""
     given = {**wish, **children.inherited(parent, wish)}
     given.update(_titled(given, template, {"currency": parent.currency, **names}))
-    hand = _stated(given, now, "api", OrderSource.API, parent.currency, template, lines, charges)
+    hand = _stated(given, now, origin, source, parent.currency, template, lines, charges)
     return msgspec.structs.replace(hand, parent_id=parent_id)
 
 
@@ -84,7 +86,7 @@ def _titled(wish: Mapping[str, Any], template: Template, names: Mapping[str, str
         "type": template.type, "template": template.name, "external_id": wish.get("external_id"), **names,
     }  # fmt: skip
     title = wish.get("title") or named(template.title, known) or template.name
-    slug = named(template.slug_pattern, {**known, "title": title})
+    slug = wish.get("slug") or named(template.slug_pattern, {**known, "title": title})
     return {"title": title, "slug": slugify(slug or title)}
 
 

@@ -197,7 +197,7 @@ async def _make(ctx: Context, connection: Pooled, actor: Actor, some: Sequence[_
             slug = asked.wish.get("template") or OrderType.SALE
             if slug not in used:
                 raise templates.unknown(slug)
-            hand = await _wished(connection, within, account, used[slug][0], asked.wish, known, now)
+            hand = await wished(connection, within, account, used[slug][0], asked.wish, known, now)
         except Refused as error:
             refused[asked.order_id] = error
         else:
@@ -213,7 +213,7 @@ async def _make(ctx: Context, connection: Pooled, actor: Actor, some: Sequence[_
     return _Made(refused, woken)
 
 
-async def _wished(
+async def wished(
     connection: Pooled,
     within: Reach,
     account: Account,
@@ -221,6 +221,9 @@ async def _wished(
     wish: dict[str, Any],
     known: set[str],
     now: int,
+    *,
+    origin: str = ORIGIN,
+    source: OrderSource = OrderSource.API,
 ) -> Hand:
     """The statement that makes the order of this wish. `known`: the contacts named that are within reach."""
     if wish.get("contact_id") is None and template.type == OrderType.TRANSFER:
@@ -234,7 +237,7 @@ async def _wished(
 
     def hand(names: Mapping[str, str | int | None]) -> Hand:
         return wishes.created(
-            wish, now=now, origin=ORIGIN, source=OrderSource.API, currency=account.currency, template=template,
+            wish, now=now, origin=origin, source=source, currency=account.currency, template=template,
             names=names,
         )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -43,12 +44,21 @@ def _plain(value: Any) -> Any:
     return value
 
 
-async def write_new(connection: Pooled, account_id: str, made: Mapping[str, Dossier], now: int, actor: str) -> None:
-    """Make the orders of these dossiers, by id."""
+async def write_new(
+    connection: Pooled,
+    account_id: str,
+    made: Mapping[str, Dossier],
+    now: int,
+    actor: str,
+    *,
+    contact_ids: Mapping[str, str] = MappingProxyType({}),
+    numbered: bool = True,
+) -> None:
+    """Make the orders of these dossiers, by id. `contact_ids`, `numbered`: as `rebuild.write` has them."""
     await orders.begin_deriving(connection)
     await dossiers.add_links(connection, account_id, {hand_key(id_): id_ for id_ in made})
     await dossiers.save(connection, account_id, made)
-    await write(connection, account_id, made, now, actor)
+    await write(connection, account_id, made, now, actor, contact_ids=contact_ids, numbered=numbered)
 
 
 class Editing(msgspec.Struct, frozen=True):

@@ -33,7 +33,8 @@ async def check(connection: Pooled, reach: Reach, wish: Mapping[str, Any]) -> No
 
 
 def contact_unknown(contact_id: str | None) -> Refused:
+    """The refusal of an order whose contact is not there, or not named."""
+    problem = f"There is no contact {contact_id} in this account." if contact_id else "An order needs a contact."
     return Refused(
-        "contact_unknown", f"There is no contact {contact_id} in this account.", field="contact_id",
-        remedy="Make the contact first with POST /api/v1/contacts.",
-    )  # fmt: skip
+        "contact_unknown", problem, field="contact_id", remedy="Make the contact first with POST /api/v1/contacts."
+    )

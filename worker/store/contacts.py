@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from worker.store import seeds
 from worker.store.db import Pooled
 from worker.store.statements import statements
 
@@ -68,4 +69,5 @@ async def merge(connection: Pooled, account_id: str, merged: Mapping[str, str]) 
         "merge_keys", "merge_deals", "merge_orders", "merge_units", "merge_sales_plans", "merge_recurring_orders",
     ):  # fmt: skip
         await connection.execute(_SQL[name], account_id, sources, targets)
+    await seeds.merge(connection, account_id, merged)
     await connection.execute(_SQL["delete_contacts"], account_id, sources)
