@@ -175,7 +175,8 @@ def _declined(
 def _put_off(found: Recurring, outcome: Outcome, now: int) -> Recurring:
     if not outcome.refused:
         return _wanted(found, _moved(found, Happening.PUT_OFF, attempt_id=None, retry_at=now), now)
-    pause = min(REFUSED_S * 4 ** min(found.refusals, 8), LONGEST_REFUSED_S) * _SECOND
+    grown = min(REFUSED_S * 4 ** min(found.refusals, 8), LONGEST_REFUSED_S)
+    pause = (outcome.again_s or grown) * _SECOND
     put_off = _moved(
         found, Happening.PUT_OFF, attempt_id=None, retry_at=now + pause, refusals=found.refusals + 1,
         failure_code=outcome.code, failure_reason=outcome.reason,

@@ -99,10 +99,12 @@ class Recurring(msgspec.Struct, frozen=True, kw_only=True):
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What came of an attempt. `state`: succeeded, declined or abandoned; `final`: no further try may be made with this
-    payment method (a hard decline); `refused`: Stripe refused to try, and a person has to mend something."""
+    payment method (a hard decline); `refused`: Stripe refused to try, and a person has to mend something; `again_s`:
+    seconds until it is asked again, where that is not for this recurring order alone to say."""
 
     state: AttemptState
     code: str | None = None
     reason: str | None = None
     final: bool = False
     refused: bool = False
+    again_s: int | None = None

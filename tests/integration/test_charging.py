@@ -4,6 +4,8 @@ and what Daybook recorded is what was charged."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -549,3 +551,92 @@ async def test_C8_the_customer_of_a_subscription_is_known_by_its_first_order_whi
     [order] = await till.shop.rows("SELECT contact_id, recurring_order_id FROM orders")
     assert order["recurring_order_id"] == row["id"]
     assert (await till.found(row["id"]))["contact_id"] == order["contact_id"]
+
+
+async def test_C3_a_key_that_stripe_does_not_take_fails_nothing_and_is_tried_again_soon(till: Till) -> None:
+    id_ = await till.plan()
+    async with Stripe("sk_test_", till.stand_in.url, connect_s=2, total_s=2) as stranger:
+        await till.look(Charger(till.ctx, stranger))
+    found = await till.found(id_)
+    assert (found["status"], found["tries"], found["failure_code"]) == ("pending", 0, "authentication")
+    till.set(till.now + charge.KEY_S)
+    await till.look()
+    assert await till.states(id_) == [(1, 1, "abandoned"), (1, 2, "succeeded")]
+    await till.agree()
+
+
+TROUBLES = (
+    "cut_before",
+    "cut_after",
+    "cut_body",
+    "gateway",
+    "error_before",
+    "error_after",
+    "rate_limit",
+    "lock_timeout",
+)
+CALLS = ("payment_intents.create", "payment_intents.confirm", "payment_intents.retrieve")
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_C6_whatever_happens_in_whatever_order_each_cycle_is_charged_once(
+    till: Till, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    chance = random.Random(seed)
+    cards = (
+        "pm_card_visa",
+        "pm_card_visa",
+        "pm_card_chargeDeclinedInsufficientFunds",
+        "pm_card_authenticationRequired",
+    )
+    ids = [await till.plan(chance.choice(cards), total_payments=chance.choice([None, 2, 4])) for _ in range(6)]
+
+    async def verb() -> None:
+        act = chance.choice([recurring.pause, recurring.activate, recurring.activate, recurring.charge])
+        with contextlib.suppress(Refused):
+            await act(till.ctx, till.admin, chance.choice(ids), None)
+
+    async def new_card() -> None:
+        id_ = chance.choice(ids)
+        method = till.stand_in.save_card((await till.found(id_))["stripe_customer_id"])
+        with contextlib.suppress(Refused):
+            await recurring.change(till.ctx, till.admin, id_, {"stripe_payment_method_id": method}, None)
+
+    async def killed() -> None:
+        dying, point = Charger(till.ctx, till.stripe), chance.choice(POINTS)
+        whole, before = getattr(dying, point), chance.random() < 0.5
+
+        async def die(*given: Any, **more: Any) -> Any:
+            if not before:
+                await whole(*given, **more)
+            raise Killed
+
+        monkeypatch.setattr(dying, point, die)
+        with contextlib.suppress(Killed):
+            await till.look(dying)
+
+    async def old_webhooks() -> None:
+        events = till.stand_in.events
+        for event in chance.sample(events, min(5, len(events))):
+            await till.shop.deliver("stripe", event)
+
+    async def switch() -> None:
+        await accounts.change(till.ctx.pool, till.shop.account_id, {"charging_stopped": chance.random() < 0.3})
+
+    for _ in range(40):
+        if chance.random() < 0.4:
+            till.stand_in.trouble(chance.choice(TROUBLES), on=chance.choice(CALLS), times=chance.choice([1, 1, 3]))
+        if chance.random() < 0.2:
+            till.stand_in.bank(decline(chance.choice(["insufficient_funds", "processing_error", "lost_card"])))
+        step = chance.choice(
+            [verb, new_card, killed, killed, old_webhooks, till.webhooks, till.look, till.look, switch]
+        )
+        await step()
+        till.set(till.now + chance.choice([0, 1, 60, HOUR, 7 * HOUR, DAY, 12 * DAY]))
+    till.stand_in.forget_scripts()
+    await accounts.change(till.ctx.pool, till.shop.account_id, {"charging_stopped": False})
+    await till.run(days=3)
+    await till.webhooks()
+    await till.agree()
+    rows = await till.shop.rows("SELECT state FROM charge_attempts WHERE settled_at IS NULL")
+    assert rows == [], "an outcome was never found out"

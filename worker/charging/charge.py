@@ -50,6 +50,8 @@ OFF_S = 60
 """When to look again while charging is stopped, or the account's registry is off."""
 BROKEN_S = 300
 """When to try again to arm what could not be armed."""
+KEY_S = 900
+"""When to try again where Stripe refuses the API key: once it is mended, all that is due should not wait for long."""
 PROCESSING_S = 3600
 """When to ask again about a payment that takes days by its nature; a webhook is faster."""
 _TRIES = 4
@@ -358,9 +360,10 @@ async def _save(connection: Pooled, account_id: str, attempt: Attempt, **changes
 
 
 def _refusal(answer: Refused) -> Outcome:
-    """Stripe did not try, and will not before a person has mended something."""
+    """Stripe did not try, and will not before a person has mended something: the key, or this customer."""
+    ours = answer.problem in ("authentication", "permission")
     return Outcome(
-        state=AttemptState.ABANDONED, code=answer.code or answer.problem, refused=True,
+        state=AttemptState.ABANDONED, code=answer.code or answer.problem, refused=True, again_s=KEY_S if ours else None,
         reason=f"Stripe refused to try: {answer.message}"[:500],
     )  # fmt: skip
 
