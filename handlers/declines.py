@@ -38,6 +38,26 @@ REASONS = {
     "withdrawal_count_limit_exceeded": "over the card's limit",
 }
 
+NEVER_AGAIN = frozenset(
+    {
+        "authentication_required", "blocked", "card_not_supported", "currency_not_supported", "expired_card",
+        "fraudulent", "highest_risk_level", "incorrect_number", "invalid_account", "invalid_cvc",
+        "invalid_expiry_month", "invalid_expiry_year", "invalid_number", "live_mode_test_card",
+        "lost_card", "merchant_blacklist",
+        "new_account_information_available", "no_action_taken", "not_permitted", "pickup_card", "pin_try_exceeded",
+        "restricted_card", "revocation_of_all_authorizations", "revocation_of_authorization", "security_violation",
+        "service_not_allowed", "stolen_card", "stop_payment_order", "testmode_decline", "transaction_not_allowed",
+    }
+)  # fmt: skip
+"""Declines after which the same payment method is never tried again (docs.stripe.com/declines/codes)."""
+
+
+def is_final(code: str | None, advice: str | None) -> bool:
+    """Whether a decline is one that is never to be retried (C3). `advice`: Stripe's advice code, which goes first."""
+    if advice in ("do_not_try_again", "try_again_later"):
+        return advice == "do_not_try_again"
+    return code in NEVER_AGAIN
+
 
 def reason(code: str | None, message: str | None) -> str | None:
     """The plain reason for a failure: by its code, else in the provider's own words."""

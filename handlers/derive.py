@@ -167,7 +167,7 @@ def derive(dossier: Dossier, now: int) -> Order:
         payment_type="partial"
         if verdict.status == PaymentStatus.PARTIALLY_PAID or sum(bool(r.counted) for r in money.payments) > 1
         else "full",
-        livemode=_livemode(dossier, documents),
+        livemode=_livemode(dossier, documents, fields.hand),
         currency=currency,
         amount=total,
         shipping_amount=sum(charge.amount for charge in charges if charge.kind == "shipping"),
@@ -200,6 +200,7 @@ def derive(dossier: Dossier, now: int) -> Order:
         emails=emails,
         party_at=party_at,
         parent_id=known(fields.hand.parent_id, None),
+        recurring_order_id=known(fields.hand.recurring_order_id, None),
         moves_stock=known(fields.hand.moves_stock, True),
     )
 
@@ -300,7 +301,7 @@ def _identity(fields: _Fields, base: Claim | None, base_key: str, made_by_hand: 
             "type": known(hand.type, OrderType.SALE),
             "template": known(hand.template, OrderType.SALE),
             "source": known(hand.source, OrderSource.API),
-            "managed_by": ManagedBy.MANUAL,
+            "managed_by": ManagedBy.MANUAL if hand.recurring_order_id is UNSET else ManagedBy.STRIPE,
         }
     if base is None:
         raise ValueError("nothing claims this sale: ask makes_order first")
@@ -348,11 +349,13 @@ def _party(dossier: Dossier, documents: list[tuple[str, Claim]]) -> tuple[Party,
     return msgspec.structs.replace(first, ids=tuple(sorted(ids))), tuple(sorted(emails)), stated_at
 
 
-def _livemode(dossier: Dossier, documents: list[tuple[str, Claim]]) -> bool:
+def _livemode(dossier: Dossier, documents: list[tuple[str, Claim]], hand: Hand) -> bool:
     """Test if anything in it is test."""
-    stated = [claim.livemode for _, claim in documents] + [
-        view(fact, Payment).livemode for fact in of_kind(dossier, Kind.PAYMENT)
-    ]
+    stated = (
+        [hand.livemode]
+        + [claim.livemode for _, claim in documents]
+        + [view(fact, Payment).livemode for fact in of_kind(dossier, Kind.PAYMENT)]
+    )
     return all(known(mode, True) for mode in stated)
 
 

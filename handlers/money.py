@@ -112,3 +112,12 @@ def from_stripe(amount: Any, code: str, path: str) -> int:
     if rest:
         raise Unmappable(path, f"{amount} does not fit {code}: Stripe sends it with {-shift} digits that are 0")
     return bounded(whole, path)
+
+
+def to_stripe(amount: int, code: str, path: str) -> int:
+    """Stripe's integer for `code` from ISO minor units, or Unmappable where Stripe cannot take the amount."""
+    shift = EXPONENTS[code] - _STRIPE.get(code, 2)
+    whole, rest = divmod(amount, 10**shift) if shift > 0 else (amount * 10**-shift, 0)
+    if rest or (_STRIPE.get(code, 2) == 3 and whole % 10):
+        raise Unmappable(path, f"{amount} {code} has more digits than Stripe takes")
+    return bounded(whole, path)

@@ -115,6 +115,7 @@ def _payment(fact: Fact, currency: str) -> PaymentRow:
         failure_reason=declines.reason(known(stated.failure_code, None), known(stated.failure_message, None))
         if failed
         else None,
+        advice=known(stated.advice, None) if failed else None,
         comment=known(stated.comment, None),
         attempted_at=known(stated.attempted_at, min(s.at for s in fact.statements)),
         paid_at=(known(stated.paid_at, None) or max(s.at for s in fact.statements)) if good else None,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -86,6 +86,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     several_units: bool
     archived: bool
     partial_payment: bool = False
+    interval: dict[str, Any] | None = None  # of a recurring offer: {"unit": "month", "count": 1}
 
 
 class SalesPlan(msgspec.Struct, frozen=True, kw_only=True):

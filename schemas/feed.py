@@ -26,6 +26,13 @@ class EventType(StrEnum):
     ORDER_SHIPPED = "order.shipped"
     ORDER_DELIVERED = "order.delivered"
     ORDER_RETURNED = "order.returned"
+    RECURRING_CREATED = "recurring.created"
+    RECURRING_PAID = "recurring.paid"
+    RECURRING_DECLINED = "recurring.declined"
+    RECURRING_PAUSED = "recurring.paused"
+    RECURRING_ACTIVATED = "recurring.activated"
+    RECURRING_COMPLETED = "recurring.completed"
+    RECURRING_FAILED = "recurring.failed"
 
 
 TEST = "daybook.test"

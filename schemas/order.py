@@ -107,6 +107,7 @@ class PaymentRow(msgspec.Struct, frozen=True, kw_only=True):
     net: int | None = None
     failure_code: str | None = None
     failure_reason: str | None = None
+    advice: str | None = None  # the provider's word on another try; decides about retries, not stored
     comment: str | None = None
     attempted_at: int | None = None
     paid_at: int | None = None
@@ -196,3 +197,4 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     party_at: int  # when the base document stated the customer
     moves_stock: bool = True  # as its template said when it was made
     parent_id: str | None = None  # as it was made; the store follows a parent that was merged into another order
+    recurring_order_id: str | None = None  # the recurring order whose cycle it is

@@ -13,11 +13,13 @@ from schemas.fact import Ignored, Reading
 
 
 class Lane(StrEnum):
-    """The named queue in which an event is applied: money first, then orders, then bulk imports."""
+    """A named queue: that in which an event is applied (money first, then orders, then bulk imports), and that in which
+    recurring orders are charged."""
 
     PAYMENTS = "payments"
     ORDERS = "orders"
     BULK = "bulk"
+    CHARGES = "charges"
 
 
 class Cause(StrEnum):

@@ -143,6 +143,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     net: Maybe[int] = UNSET
     failure_code: Maybe[str | None] = UNSET
     failure_message: Maybe[str | None] = UNSET  # the provider's own words
+    advice: Maybe[str | None] = UNSET  # the provider's word on another try: do_not_try_again, try_again_later, ...
     attempted_at: Maybe[int] = UNSET
     paid_at: Maybe[int | None] = UNSET
     claims: Maybe[bool] = UNSET  # may make an order of its own (the connection's `orders_from` lists it)
@@ -224,6 +225,11 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: Maybe[int | None] = UNSET
     current_period_end: Maybe[int | None] = UNSET
     cancel_at_period_end: Maybe[bool] = UNSET
+    connection: Maybe[str] = UNSET
+    livemode: Maybe[bool] = UNSET
+    title: Maybe[str | None] = UNSET
+    amount: Maybe[int | None] = UNSET  # of one period; None where it depends on use
+    interval: Maybe[dict[str, str | int] | None] = UNSET  # {"unit": "month", "count": 1}
 
 
 class Hand(msgspec.Struct, frozen=True, kw_only=True):
@@ -261,6 +267,8 @@ class Hand(msgspec.Struct, frozen=True, kw_only=True):
     location_id: Maybe[str | None] = UNSET
     destination_location_id: Maybe[str | None] = UNSET
     parent_id: Maybe[str] = UNSET
+    recurring_order_id: Maybe[str] = UNSET  # the recurring order whose cycle it is: Daybook charges it through Stripe
+    livemode: Maybe[bool] = UNSET
     moves_stock: Maybe[bool] = UNSET
     verdict: Maybe[str] = UNSET  # what somebody decided about a partly paid sale: confirmed, declined
     sale_kind: Maybe[str] = UNSET

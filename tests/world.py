@@ -44,6 +44,9 @@ class SilentLanes(Lanes):
     async def ping(self) -> bool:
         return True
 
+    async def depth(self) -> dict[str, int]:
+        return {}
+
     async def close(self) -> None:
         return
 
@@ -129,7 +132,9 @@ class World:
 
 @asynccontextmanager
 async def world(database: str) -> AsyncIterator[World]:
-    settings = Settings(database_url=database, redis_url="redis://127.0.0.1:1", secret_key="test-key")
+    settings = Settings(
+        database_url=database, redis_url="redis://127.0.0.1:1", secret_key="test-key", stripe_api_key="sk_test_world"
+    )
     pool = await open_pool(database, size=10)
     vault = Vault(["test-key"])
     account_id = new_id()

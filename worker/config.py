@@ -156,6 +156,15 @@ class Settings(BaseSettings):
         description="Where traces go, by OTLP over HTTP; needs the extra `otel`. Its other variables hold too.",
     )
 
+    # Charging
+    charges_at_once: Annotated[int, Field(ge=1, le=16)] = Field(
+        default=8, description="Charges of recurring orders that one worker has under way at once."
+    )
+    charges_per_s: Annotated[float, Field(gt=0, le=1000)] = Field(
+        default=10,
+        description="Charges that one worker begins a second at most: Stripe limits all calls of an account.",
+    )
+
     # Applying and stopping
     max_attempts: Annotated[int, Field(ge=1, le=100)] = Field(
         default=8, description="Attempts to apply an event before it is dead."

@@ -11,10 +11,11 @@ from typing import Any
 from prometheus_client.core import Metric
 from prometheus_client.metrics import MetricWrapperBase
 
-from handlers import flow, stock
+from handlers import attempts, flow, recurring, stock
 from handlers.locks import LOCKED
 from handlers.template import CHILDREN
 from schemas.order import OrderType, Status
+from schemas.recurring import AttemptState, RecurringStatus
 from worker import metrics
 from worker.config import Settings, variable
 from worker.gauges import Reading
@@ -46,6 +47,17 @@ _STOCK_NOTES = f"""\
 - Services move nothing, nor do lines without a SKU (or with one longer than {stock.SKU_LIMIT} characters), nor orders
   without a location.
 - A line of a sale that a transfer child carries is moved by that child alone, until the child is void."""
+_RECURRING = (
+    "Where a recurring order goes when something happens to it; what is empty cannot happen, or is refused. `armed`: "
+    "an attempt was written down. `paid`, `last_paid`: it succeeded, and more is to come or not. `declined`, "
+    "`given_up`: another try follows or not. `put_off`: Stripe was not asked, or refused to try. `paused`, "
+    "`activated`, `completed`: by a person; while a charge is under way that takes effect after its outcome. Activated "
+    "before its first payment it is `pending` again. See recurring.md."
+)
+_ATTEMPTS = (
+    "The first three are open, and a recurring order has one open attempt at most. What Stripe says of the money, in "
+    "an answer or in a webhook, moves it; money that came after all is never denied."
+)
 
 
 def pages() -> dict[str, str]:
@@ -108,7 +120,10 @@ def states_page() -> str:
     ]
     parts = [
         "# States",
-        _WRITTEN.format("handlers/flow.py, handlers/template.py, handlers/locks.py and handlers/stock.py"),
+        _WRITTEN.format(
+            "handlers/flow.py, handlers/template.py, handlers/locks.py, handlers/stock.py, handlers/recurring.py and "
+            "handlers/attempts.py"
+        ),
         "An order's `status` is moved by people and programs, never by webhooks. Stock follows from it by itself.",
         "## Status",
         _table(("from, to", *Status), moves),
@@ -123,8 +138,25 @@ def states_page() -> str:
         _STOCK,
         _table(("type", *Status), effects),
         _STOCK_NOTES,
+        "## Recurring orders",
+        _RECURRING,
+        _table(("from, when", *recurring.Happening), [_happenings(status) for status in RecurringStatus]),
+        "## Attempts to charge",
+        _ATTEMPTS,
+        _table(
+            ("from, to", *AttemptState),
+            [
+                (f"**{was}**", *("yes" if to in attempts.MOVES[was] else "" for to in AttemptState))
+                for was in AttemptState
+            ],
+        ),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _happenings(status: RecurringStatus) -> tuple[str, ...]:
+    """Where each happening leads to from this status."""
+    return (f"**{status}**", *(recurring.MOVES.get((status, happening), "") for happening in recurring.Happening))
 
 
 def _made() -> list[OrderType]:

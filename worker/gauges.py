@@ -9,13 +9,13 @@ import asyncio
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from prometheus_client.core import REGISTRY, CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from worker.context import Context
-from worker.store import backlog, deliveries
+from worker.store import backlog, deliveries, recurring_orders
 from worker.store.backlog import Backlog
 from worker.store.db import Pool, acquire
 
@@ -32,6 +32,7 @@ class Reading(Collector):
     def __init__(self) -> None:
         self._backlog: tuple[float, Backlog] | None = None
         self._feed: tuple[float, deliveries.Backlog] | None = None
+        self._charging: tuple[float, recurring_orders.Charging] | None = None
         self._valkey: tuple[float, bool, int] | None = None
         self._pools: list[Pool] = []
 
@@ -41,11 +42,14 @@ class Reading(Collector):
     def note_feed(self, found: deliveries.Backlog) -> None:
         self._feed = (time.monotonic(), found)
 
+    def note_charging(self, found: recurring_orders.Charging) -> None:
+        self._charging = (time.monotonic(), found)
+
     def note_valkey(self, policy: str, evicted: int) -> None:
         self._valkey = (time.monotonic(), policy == "noeviction", evicted)
 
     def forget(self) -> None:
-        self._backlog = self._feed = self._valkey = None
+        self._backlog = self._feed = self._charging = self._valkey = None
 
     @contextmanager
     def pool(self, pool: Pool) -> Iterator[None]:
@@ -80,6 +84,7 @@ class Reading(Collector):
             workers.add_metric((), found.workers)
         yield from (pending, oldest, dead, workers)
         yield from self._of_feed()
+        yield from self._of_charging()
         yield from self._of_valkey()
         yield self._of_pools()
 
@@ -103,6 +108,36 @@ class Reading(Collector):
             overdue.add_metric((), self._feed[1].overdue_s)
             dead.add_metric((), self._feed[1].dead)
         return pending, overdue, dead
+
+    def _of_charging(self) -> Iterable[Metric]:
+        gauges = [
+            (GaugeMetricFamily(name, f"{meaning} {_ABSENT}"), field)
+            for name, field, meaning in (
+                ("charges_overdue", "overdue", "Charges that fell due over ten minutes ago and may be made."),
+                (
+                    "charges_overdue_seconds",
+                    "overdue_s",
+                    "Time since the oldest of them fell due; 0 without one.",
+                ),
+                ("charges_unknown", "unknown", "Charges of which nobody knows what came of them."),
+                (
+                    "charges_unknown_seconds",
+                    "unknown_s",
+                    "Time since the oldest of them was sent; 0 without one.",
+                ),
+                ("charges_held", "held", "Recurring orders that wait for a person before they are charged."),
+                (
+                    "charges_refused",
+                    "refused",
+                    "Recurring orders that Stripe refuses to try until they are mended.",
+                ),
+                ("charging_stopped_accounts", "stopped", "Accounts in which all charging is stopped."),
+            )
+        ]
+        if self._charging and _fresh(self._charging[0]):
+            for gauge, field in gauges:
+                gauge.add_metric((), float(getattr(self._charging[1], field)))
+        return [gauge for gauge, _ in gauges]
 
     def _of_valkey(self) -> Iterable[Metric]:
         keeps = GaugeMetricFamily(
@@ -135,6 +170,7 @@ async def tick(ctx: Context) -> int:
     async with asyncio.timeout(READ_S), acquire(ctx.pool) as connection:
         reading.note(await backlog.read(connection, ALIVE_WITHIN))
         reading.note_feed(await deliveries.backlog(connection))
+        reading.note_charging(await recurring_orders.charging(connection, datetime.fromtimestamp(ctx.clock(), UTC)))
     memory = await ctx.lanes.memory()
     if memory:
         reading.note_valkey(*memory)

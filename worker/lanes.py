@@ -1,4 +1,5 @@
-"""arq, and all of it: lanes are arq queues, a job is a doorbell that carries event ids and never a record.
+"""arq, and all of it: lanes are arq queues, a job is a doorbell that carries ids (of events; in the lane `charges` of
+recurring orders) and never a record.
 
 arq 0.28 drops a job for good in ten ways, so nothing relies on one: the inbox in Postgres says what is to be done, and
 the sweep rings again for whatever was lost. What is set here against its defaults, and why:
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("lanes")
 
-SLOTS: Mapping[Lane, int] = {Lane.PAYMENTS: 8, Lane.ORDERS: 8, Lane.BULK: 4}
+SLOTS: Mapping[Lane, int] = {Lane.PAYMENTS: 8, Lane.ORDERS: 8, Lane.BULK: 4, Lane.CHARGES: 16}
 """Jobs of a lane that one worker holds at once. Fewer batches are under way: jobs that wait are applied together."""
 JOB_TIMEOUT_S = 120
 """arq's own limit; the body ends itself long before."""
@@ -188,9 +189,16 @@ class Runner:
     """Works off all lanes in this process, each with slots of its own, until told to stop."""
 
     def __init__(
-        self, redis_url: str, apply: Apply, *, name: str, drain_s: float, batch_events: int = IDS_A_JOB
+        self,
+        redis_url: str,
+        apply: Apply,
+        *,
+        name: str,
+        drain_s: float,
+        batch_events: int = IDS_A_JOB,
+        charge: Apply | None = None,
     ) -> None:
-        self._url, self._name, self._drain_s = redis_url, name, drain_s
+        self._url, self._name, self._drain_s, self._charge = redis_url, name, drain_s, charge
         self._together = Together(apply, limit=batch_events)
         self._workers: dict[Lane, Worker] = {}
         self._loops: list[asyncio.Task[None]] = []
@@ -254,7 +262,10 @@ class Runner:
             body = cast("asyncio.Task[None]", asyncio.current_task())
             self._bodies.add(body)
             try:
-                await self._together.apply(lane, account_id, event_ids, alone=bool(rest and rest[0]))
+                if lane is not Lane.CHARGES:
+                    await self._together.apply(lane, account_id, event_ids, alone=bool(rest and rest[0]))
+                elif self._charge:
+                    await self._charge(account_id, event_ids)
             except Exception as error:  # noqa: BLE001  (an exception through arq is a job dropped without a word)
                 failed = type(error).__name__
                 log.error(

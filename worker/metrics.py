@@ -94,6 +94,11 @@ feed_duration = Histogram(
 feed_age = Histogram(
     "feed_event_age_seconds", "Time from the commit of an event of the feed to its delivery.", buckets=AGE_S
 )
+charges = Counter(
+    "charge_attempts_settled_total",
+    "Attempts to charge a recurring order by what came of them: succeeded, declined, abandoned (surely not charged).",
+    ("state",),
+)
 db_operation_duration = Histogram(
     "db_client_operation_duration_seconds",
     "Time of one statement, by its name in worker/store; `other` is what begins and ends transactions.",

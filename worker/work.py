@@ -13,6 +13,8 @@ import uvloop
 from worker import gauges, tracing
 from worker.apply import parents
 from worker.apply.batch import Applier
+from worker.charging import due
+from worker.charging.charge import Charger
 from worker.config import Settings
 from worker.context import Context
 from worker.ending import ended, within
@@ -49,6 +51,7 @@ TICKS: tuple[tuple[Tick, float], ...] = (
     (parents.tick, parents.PERIOD_S),
     (forget.tick, forget.PERIOD_S),
     (feed.tick, feed.PERIOD_S),
+    (due.tick, due.PERIOD_S),
     (gauges.tick, gauges.PERIOD_S),
 )
 
@@ -88,12 +91,14 @@ class Worker:
         self._ctx = ctx
         self.name = f"{socket.gethostname()}:{os.getpid()}:{new_id()[-6:]}"
         settings = ctx.settings
+        self._charger = Charger(ctx)
         self._runner = Runner(
             required(settings.redis_url, "REDIS_URL"),
             Applier(ctx, self.name).apply,
             name=self.name,
             drain_s=settings.drain_s,
             batch_events=settings.batch_events,
+            charge=self._charger.charge,
         )
         self._feed = Feed(ctx)
         self._tasks: list[asyncio.Task[None]] = []
@@ -115,6 +120,7 @@ class Worker:
         await asyncio.gather(self._runner.stop(), self._feed.stop(self._ctx.settings.drain_s))
         if self._lanes:
             await ended(self._lanes, within_s=CLOSE_S)
+        await within(CLOSE_S, self._charger.close())
         if self._heartbeat:  # until here: a worker that is silent while it drains would be taken for dead
             await ended(self._heartbeat, within_s=CLOSE_S)
         if not await within(CLOSE_S, workers.leave(self._ctx.pool, self.name)):

@@ -204,6 +204,31 @@ def facts(event: Event) -> Reading | Ignored:
     )
 
 
+_ANSWERED = {
+    "succeeded": "payment_intent.succeeded",
+    "processing": "payment_intent.processing",
+    "requires_action": "payment_intent.requires_action",
+    "canceled": "payment_intent.canceled",
+}
+
+
+def answered(intent: Mapping[str, Any], source: Source, at: int, name: str) -> Reading | Ignored:
+    """What a payment intent states that Stripe gave us in an answer at this moment (microseconds): the same as in an
+    event. `name`: who asked."""
+    node = Node(dict(intent), "payment_intent")
+    failed = node.maybe_node("last_payment_error") is not None
+    topic = _ANSWERED.get(
+        str(node.raw("status")), "payment_intent.payment_failed" if failed else "payment_intent.created"
+    )
+    reader, rank = READERS[topic]
+    made = node.maybe_unix("created") or 0
+    orders_from = tuple(source.settings.get("orders_from", ("checkout", "invoice")))
+    livemode = node.raw("livemode") is not False
+    # Never before the intent was made, whatever our clock says.
+    context = Context(topic, max(at, made + 1), rank, name, "stripe:", livemode, source.connection, orders_from)
+    return reader(node, context)
+
+
 def sign(body: bytes, topic: str, secret: bytes, now: float, settings: Mapping[str, Any]) -> dict[str, str]:
     """The headers that Stripe would send with the body."""
     timestamp = str(int(now))

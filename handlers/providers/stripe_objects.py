@@ -134,8 +134,14 @@ def receipt(node: Node) -> Node:
 def subscription(node: Node, context: Context) -> Reading:
     """Stripe's own subscription. Its sales are its invoices; it links none of them."""
     items = node.maybe_node("items")
-    ends: list[Any] = [item.maybe_unix("current_period_end") for item in items.nodes("data")] if items else []
+    listed = list(items.nodes("data")) if items else []
+    ends: list[Any] = [item.maybe_unix("current_period_end") for item in listed]
     stated = Subscription(
+        connection=context.connection,
+        livemode=context.livemode,
+        title=node.text("description", 255) or _plan_name(listed),
+        amount=_billed(listed),
+        interval=_interval(listed),
         status=node.text("status", 100) or "incomplete",
         customer=context.maybe_key(node.reference("customer")) or UNSET,
         currency=node.currency("currency") if node.has("currency") else None,
@@ -145,3 +151,44 @@ def subscription(node: Node, context: Context) -> Reading:
         cancel_at_period_end=node.boolean("cancel_at_period_end"),
     )
     return Reading((context.state(node.identifier("id"), Kind.SUBSCRIPTION, stated),))
+
+
+_MONTHS = {"month": 1, "year": 12}
+
+
+def _price(item: Node) -> Node | None:
+    """What an item of a subscription costs, in its place before and since 2020."""
+    return item.maybe_node("price") or item.maybe_node("plan")
+
+
+def _plan_name(items: list[Node]) -> str | None:
+    return next((name for item in items if (price := _price(item)) and (name := price.text("nickname", 255))), None)
+
+
+def _billed(items: list[Node]) -> int | None:
+    """What one period comes to; None where it depends on use, or on more than one currency."""
+    total, currencies = 0, set()
+    for item in items:
+        price = _price(item)
+        name = "unit_amount" if price and price.has("unit_amount") else "amount"
+        quantity = item.raw("quantity")
+        if price is None or not price.has(name) or not price.has("currency") or isinstance(quantity, bool):
+            return None
+        currencies.add(price.currency("currency"))
+        total += amount(price, name, price.currency("currency")) * (quantity if isinstance(quantity, int) else 1)
+    return total if len(currencies) == 1 else None
+
+
+def _interval(items: list[Node]) -> dict[str, Any] | None:
+    """How often it is paid for; years are months."""
+    for item in items:
+        price = _price(item)
+        place = (price.maybe_node("recurring") or price) if price else None
+        unit = place.raw("interval") if place else None
+        count = place.raw("interval_count") if place else None
+        if isinstance(unit, str) and isinstance(count, int) and not isinstance(count, bool) and 0 < count <= 1000:
+            if unit in _MONTHS:
+                return {"unit": "month", "count": count * _MONTHS[unit]}
+            if unit in ("day", "week"):
+                return {"unit": unit, "count": count}
+    return None

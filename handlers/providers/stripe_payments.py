@@ -44,7 +44,7 @@ def payment_intent(node: Node, context: Context) -> Reading:
     if latest is not None:
         charges.append(latest)
     billing = next((details for item in charges if (details := item.maybe_node("billing_details"))), None)
-    failure = _failure(error) if status == "failed" else (UNSET, UNSET)
+    failure = _failure(error) if status == "failed" else (UNSET, UNSET, UNSET)
     stated = Payment(
         status=status,
         amount=asked,
@@ -54,6 +54,7 @@ def payment_intent(node: Node, context: Context) -> Reading:
         method=_method(node, error),
         failure_code=failure[0],
         failure_message=failure[1],
+        advice=failure[2],
         attempted_at=node.maybe_unix("created") or context.at,
         paid_at=context.at if good else UNSET,
         claims="payment_intent" in context.orders_from,
@@ -84,10 +85,12 @@ def _method(node: Node, error: Node | None) -> Maybe[str]:
     return UNSET
 
 
-def _failure(error: Node | None) -> tuple[Maybe[str | None], Maybe[str | None]]:
+def _failure(error: Node | None) -> tuple[Maybe[str | None], Maybe[str | None], Maybe[str | None]]:
+    """Code, message and advice of the last try that failed."""
     if error is None:
-        return None, None
-    return error.maybe_identifier("decline_code") or error.maybe_identifier("code"), error.text("message")
+        return None, None, None
+    code = error.maybe_identifier("decline_code") or error.maybe_identifier("code")
+    return code, error.text("message"), error.maybe_identifier("advice_code")
 
 
 _DECISIVE = frozenset({"charge.pending", "charge.succeeded", "charge.failed", "charge.captured", "charge.expired"})
@@ -142,6 +145,7 @@ def _charge_facts(node: Node, context: Context, intent: str | None, *, embedded:
         net=_settled(balance, "net", currency),
         failure_code=("blocked" if blocked else reason or code) if status == "failed" else UNSET,
         failure_message=node.text("failure_message") if status == "failed" else UNSET,
+        advice=(outcome.maybe_identifier("advice_code") or UNSET) if outcome and status == "failed" else UNSET,
         attempted_at=UNSET if intent else created,
         paid_at=at if good else UNSET,
         claims=UNSET if intent else "payment_intent" in context.orders_from,

@@ -43,6 +43,12 @@ class AccountPatch(Wire):
     private_targets: bool = Field(
         default_factory=_left_out, description="Whether outgoing webhooks may go to private addresses."
     )
+    charging_stopped: bool = Field(
+        default_factory=_left_out,
+        description="The switch that stops all charging. While it is on, no recurring order is charged and nothing "
+        "is sent again; what came of earlier charges is still found out. What fell due meanwhile is charged once it is "
+        "off.",
+    )
 
 
 class AccountBody(Wire):
@@ -54,6 +60,9 @@ class AccountBody(Wire):
     owner_privacy: bool
     retry_intervals_s: list[int]
     private_targets: bool
+    charging_stopped_at: datetime | None = Field(
+        description="Since when nothing is charged; null while charging is on."
+    )
     version: int
     created_at: datetime
     updated_at: datetime

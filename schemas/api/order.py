@@ -175,6 +175,7 @@ class OrderQuery(PageQuery):
     managed_by: ManagedBy | None = None
     type: OrderType | None = None
     parent_id: Id | None = Field(None, description="Made from this order.")
+    recurring_order_id: Id | None = Field(None, description="Made within this recurring order.")
     created_from: Time | None = Field(None, description="Made at this time or later.")
     created_to: Time | None = Field(None, description="Made before this time.")
     q: Text | None = Field(

@@ -80,6 +80,25 @@ ENTRIES: dict[str, Entry] = {
     "confirm_order_sale": Entry(OWNED, "order_id", lambda _: {"as": "system"}, good=LET_IN),
     "assign_order_manager": Entry(OWNED, "order_id", lambda _: {"manager_id": None}, good=LET_IN),
     "void_order": Entry(OWNED, "order_id", good=LET_IN),
+    "list_recurring_orders": Entry(),
+    "get_recurring_order": Entry(OWNED, "recurring_order_id"),
+    "create_recurring_order": Entry(
+        body=lambda ids: {
+            "contact_id": ids["contact_id"],
+            "amount": 5,
+            "interval": {"unit": "day", "count": 1},
+            "stripe_customer_id": "cus_1",
+            "stripe_payment_method_id": "pm_1",
+        },
+        good=201,
+    ),
+    "change_recurring_order": Entry(OWNED, "recurring_order_id", lambda _: {"title": "Tea"}),
+    **{
+        f"{verb}_recurring_order": Entry(OWNED, "recurring_order_id", good=LET_IN)
+        for verb in ("pause", "activate", "complete", "charge", "release")
+    },
+    "list_charge_attempts": Entry(OWNED, "recurring_order_id"),
+    "list_recurring_orders_orders": Entry(OWNED, "recurring_order_id"),
     "list_payments": Entry(),
     "get_payment": Entry(REACHED, "payment_id"),
     "list_templates": Entry(),
@@ -176,7 +195,25 @@ class Rows:
             "item_id": order["items"][0]["id"], "charge_id": order["charges"][0]["id"],
             "payment_id": paid["payments"][0]["id"], "event_id": await self._event(order["id"]),
             "sales_plan_id": new_id(), "slug": "sale",
+            "recurring_order_id": await self._recurring(contact["id"], owner_id),
         }  # fmt: skip
+
+    async def _recurring(self, contact_id: str, owner_id: str) -> str:
+        """A recurring order that this token owns, due in a year."""
+        pool, id_, connection_id = self.api.shop.ctx.pool, new_id(), new_id()
+        await pool.execute(
+            "INSERT INTO connections (account_id, id, name, provider, secrets) VALUES ($1, $2::uuid, $3, 'shopify', $4)",
+            self.account_id, connection_id, f"c-{connection_id}", self.api.shop.ctx.vault.seal(["hush"]),
+        )  # fmt: skip
+        await pool.execute(
+            "INSERT INTO recurring_orders (account_id, id, title, status, managed_by, connection_id, contact_id, owner_id, "
+            "livemode, currency, amount, items, \"interval\", timezone, anchor_at, next_payment_at, due_at, "
+            "stripe_customer_id, stripe_payment_method_id) SELECT $1, $2, 'Tea', 'active', 'manual', $3, $4, $5, false, "
+            "'BRL', 5, '[]', '{\"unit\": \"day\", \"count\": 1}', 'UTC', at, at, at, 'cus_1', 'pm_1' "
+            "FROM (SELECT now() + interval '1 year' AS at) AS t",
+            self.account_id, id_, connection_id, contact_id, owner_id,
+        )  # fmt: skip
+        return id_
 
     async def whole(self) -> dict[str, str]:
         """Rows that nobody owns."""
@@ -252,7 +289,11 @@ def expected(operation: Operation, who: Who, whose: str, *, privacy: bool) -> in
     if whose == "elsewhere" and entry.row and entry.kind != BUILT_IN:
         return 404
     if whose == "own" or entry.kind in (WHOLE, BUILT_IN):
-        if operation.name == "create_order" and whose != "own" and (narrow or whose == "elsewhere"):
+        if (
+            operation.name in ("create_order", "create_recurring_order")
+            and whose != "own"
+            and (narrow or whose == "elsewhere")
+        ):
             return 422  # for a contact that they do not see
         if operation.name == "adjust_stock" and whose == "elsewhere":
             return 422  # at a location of another account
@@ -324,6 +365,8 @@ async def test_I4_nothing_of_another_account_is_changed_by_asking(api: Api) -> N
         "payments",
         "feed_subscribers",
         "orders",
+        "recurring_orders",
+        "charge_attempts",
         "contacts",
         "deals",
         "event_states",

@@ -63,6 +63,25 @@ def posted(path: str, body: Callable[[], dict[str, Any]], status: int = 201) -> 
     return make
 
 
+async def planned(api: Api) -> str:
+    """A new recurring order; its id."""
+    body = {
+        "contact_id": await api.contact(f"{new_id()}@example.com"), "amount": 5, "interval": {"unit": "day", "count": 1},
+        "stripe_customer_id": "cus_1", "stripe_payment_method_id": "pm_1",
+    }  # fmt: skip
+    return str((await api.post("/recurring-orders", body))["id"])
+
+
+async def a_recurring_order(api: Api, _parent: str) -> None:
+    await planned(api)
+
+
+async def an_attempt(api: Api, parent: str) -> None:
+    """Another try: the one before is taken back."""
+    for verb in ("pause", "activate", "charge"):
+        await api.post(f"/recurring-orders/{parent}/{verb}", None, 200)
+
+
 async def a_unit(api: Api, _parent: str) -> None:
     product = await api.post("/products", {"sku": new_id(), "name": "Tea", "tracked": True})
     await api.post("/units", {"product_id": product["id"], "serial_number": "1"})
@@ -77,6 +96,8 @@ MAKERS: dict[str, Maker] = {
     "list_orders": an_order,
     "list_order_timeline": a_change,
     "list_payments": a_payment,
+    "list_recurring_orders": a_recurring_order,
+    "list_charge_attempts": an_attempt,
     "list_contacts": a_contact,
     "list_events": an_event,
     "list_connections": a_connection,
@@ -97,6 +118,7 @@ MAKERS: dict[str, Maker] = {
 NOT_BY_TIME = {
     "list_stock": "is sorted by sku: what is added may come later in it",
     "list_accounts": "is the asker's own account",
+    "list_recurring_orders_orders": "shows the first on top: what is added comes last",
 }
 LISTS = [
     operation
@@ -125,6 +147,8 @@ async def address(api: Api, operation: Operation) -> tuple[str, str]:
     contact_id = await api.contact(f"{new_id()}@example.com")
     if parameter == "order_id":
         parent = (await api.order(contact_id))["id"]
+    elif parameter == "recurring_order_id":
+        parent = await planned(api)
     elif parameter == "subscriber_id":
         parent = (await api.post("/subscribers", {"url": "https://8.8.8.8/hooks"}))["id"]
     else:

@@ -15,6 +15,18 @@ MOVED = (
     "SELECT account_id, uuidv7(), {order}, id, 'A', 'on_hand', 1, now(), 'test' FROM orders; "
     "INSERT INTO stock_levels SELECT account_id, id, 'A', 'on_hand', 1 FROM orders"
 )
+PLANNED = (
+    "INSERT INTO recurring_orders (account_id, id, number, title, status, managed_by, connection_id, contact_id, livemode, "
+    'currency, amount, items, "interval", timezone, anchor_at, due_at, stripe_customer_id, stripe_payment_method_id) '
+    "SELECT o.account_id, uuidv7(), 1, 'Tea', 'active', 'manual', c.id, o.contact_id, false, 'BRL', 5, '[]', '{{}}', 'UTC', "
+    "now(), now(), 'cus_1', 'pm_1' FROM orders o JOIN connections c USING (account_id) LIMIT 1; "
+).replace("{{}}", '{"unit": "day", "count": 1}')
+ATTEMPT = (
+    "INSERT INTO charge_attempts (account_id, id, recurring_order_id, cycle, number, order_id, kind, state, connection_id, "
+    "amount, currency, parameters, payment_intent_id, created_at, settled_at) SELECT account_id, uuidv7(), id, 0, {number}, id, "
+    "'scheduled', 'succeeded', connection_id, 5, 'BRL', '{{}}', 'pi_{number}', now(), now() FROM recurring_orders; "
+)
+OPENED = "UPDATE charge_attempts SET state = 'created', settled_at = NULL, next_check_at = now()"
 PLANTED = {
     "event_without_state": "DELETE FROM event_states",
     "state_without_event": "DELETE FROM events",
@@ -35,6 +47,16 @@ PLANTED = {
     "feed_delivery_misfiled": "UPDATE feed_deliveries SET sequence = sequence + 100",
     "feed_past_its_last_attempt": "UPDATE feed_deliveries SET attempts = 10, next_attempt_at = now() - interval '1 day'",
     "merged_into_nothing": "INSERT INTO order_merges SELECT account_id, id, 2, account_id FROM orders",
+    "cycle_charged_twice": PLANNED + ATTEMPT.format(number=1) + ATTEMPT.format(number=2),
+    "attempt_left_open": PLANNED + ATTEMPT.format(number=1) + OPENED,
+    "attempt_under_way_is_over": PLANNED + "UPDATE recurring_orders SET status = 'processing', due_at = NULL, "
+    "attempt_id = id, order_id = id",
+    "payments_made_is_not_the_sum": PLANNED + "UPDATE recurring_orders SET payments_made = 3",
+    "attempt_apart_from_its_payment": PLANNED + ATTEMPT.format(number=1) + "UPDATE charge_attempts SET "
+    "payment_intent_id = (SELECT substr(key, 8) FROM payments WHERE key LIKE 'stripe:%' LIMIT 1); "
+    "UPDATE payments SET status = 'failed'",
+    "succeeded_without_payment": PLANNED + ATTEMPT.format(number=1),
+    "recurring_never_due": PLANNED + "UPDATE recurring_orders SET due_at = NULL",
     "stock_level_is_not_the_sum": "INSERT INTO stock_levels SELECT account_id, id, 'A', 'on_hand', 1 FROM orders",
     "stock_moved_by_nothing": MOVED.format(order="uuidv7()"),
     "stock_is_not_the_effect": MOVED.format(order="id"),

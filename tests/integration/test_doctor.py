@@ -22,6 +22,7 @@ from tests.world import World
 from worker.cli import checkup as checks
 from worker.cli.checkup import (
     Finding,
+    charging_findings,
     checkup,
     disk_findings,
     instance_findings,
@@ -33,7 +34,8 @@ from worker.cli.doctor import verdict
 from worker.config import Settings
 from worker.local.valkey import Valkey
 from worker.problems import problem
-from worker.store import refusals, workers
+from worker.store import recurring_orders, refusals, workers
+from worker.store.recurring_orders import Charging
 from worker.store.refusals import Tally
 
 
@@ -338,3 +340,17 @@ async def test_R6_a_start_on_an_old_schema_ends_in_a_sentence(command: str, data
     assert "Traceback" not in told.decode()
     assert "older than this version" in told.decode()
     assert "daybook migrate" in told.decode()
+
+
+async def test_it_tells_of_charges_that_are_late_unknown_refused_held_or_stopped(shop: World) -> None:
+    quiet = Charging(overdue=0, overdue_s=0, unknown=3, unknown_s=60, held=0, refused=0, stopped=0)
+    assert charging_findings(quiet) == [], "what is unknown for a minute is being asked about"
+    found = charging_findings(
+        Charging(overdue=1, overdue_s=7200, unknown=2, unknown_s=5400, held=3, refused=4, stopped=1)
+    )
+    assert levels(found) == ["failure", "warning", "warning", "warning", "warning"]
+    assert found[0].what == "1 charge is overdue, the oldest for 2 h"
+    assert found[1].what == "Nobody knows what came of 2 charges, the oldest sent 1 h ago"
+    assert all(finding.remedy for finding in found)
+    async with shop.ctx.pool.acquire() as connection:
+        assert (await recurring_orders.charging(connection, datetime.now(UTC))) == Charging(0, 0, 0, 0, 0, 0, 0)

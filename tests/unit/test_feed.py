@@ -89,7 +89,7 @@ def test_H5_every_type_of_an_order_is_one_that_a_change_can_bring(order: Order) 
     found = set(feed.events_of(None, order))
     for change in changes:
         found |= set(feed.events_of(order, msgspec.structs.replace(order, **change)))  # type: ignore[arg-type]
-    assert found == set(EventType) - {EventType.ORDER_MERGED}
+    assert found == {type_ for type_ in EventType if type_.startswith("order.")} - {EventType.ORDER_MERGED}
 
 
 @given(st.binary(min_size=24, max_size=64), st.binary(max_size=200))

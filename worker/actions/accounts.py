@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
@@ -11,18 +12,22 @@ import msgspec
 
 from handlers import money
 from handlers.errors import Refused, Unmappable
+from worker.charging import holding
 from worker.store import accounts
 from worker.store.accounts import Account
 from worker.store.db import Pool, transaction
 
 
-async def change(pool: Pool, account_id: str, changes: Mapping[str, Any], if_match: int | None = None) -> Account:
+async def change(
+    pool: Pool, account_id: str, changes: Mapping[str, Any], if_match: int | None = None, *, now: datetime | None = None
+) -> Account:
     """The account with the given settings in place of those it had. What is not named stays, and a change that changes
-    nothing leaves the version as it is.
+    nothing leaves the version as it is. What fell due while the registry was off is held until a person releases it.
 
     Raises Refused: `version`; `invalid` for a currency or time zone that there is not.
     """
     check(changes)
+    now = now or datetime.now(UTC)
     async with transaction(pool) as connection:
         held = await accounts.hold(connection, account_id)
         if if_match is not None and if_match != held.version:
@@ -34,9 +39,14 @@ async def change(pool: Pool, account_id: str, changes: Mapping[str, Any], if_mat
         given = dict(changes)
         if "retry_intervals_s" in given:
             given["retry_intervals_s"] = tuple(given["retry_intervals_s"])
+        if "charging_stopped" in given:
+            stopped = given.pop("charging_stopped")
+            given["charging_stopped_at"] = (held.charging_stopped_at or now) if stopped else None
         wanted = msgspec.structs.replace(held, **given)
         if wanted != held:
             await accounts.save(connection, wanted)
+        if wanted.registry_enabled and not held.registry_enabled:
+            await holding.hold_back(connection, account_id, now)
         return await accounts.get(connection, account_id)
 
 

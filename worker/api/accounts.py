@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from aiohttp import web
 
 from schemas.account import Permission
@@ -49,7 +51,9 @@ async def change_account(ask: Ask, account_id: str, body: AccountPatch) -> web.R
     if account_id != ask.actor.account_id:
         return missing("accounts")
     expected = ask.expected((await _own(ask)).version)
-    return _shown(await actions.change(ask.ctx.pool, account_id, body.model_dump(exclude_unset=True), expected))
+    now = datetime.fromtimestamp(ask.ctx.clock(), UTC)
+    changes = body.model_dump(exclude_unset=True)
+    return _shown(await actions.change(ask.ctx.pool, account_id, changes, expected, now=now))
 
 
 async def _own(ask: Ask) -> Account:

@@ -16,11 +16,13 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from handlers.fold import Folded, fold, waiting_for
 from handlers.merge import merge_dossiers
+from schemas.fact import Reading
 from worker import tracing
-from worker.apply import contacts, told
+from worker.apply import contacts, subscriptions, told
 from worker.apply.hydrate import hydrate
 from worker.apply.read import Fetched, Wanted, read_all
 from worker.apply.resolve import Group, resolve
+from worker.charging import settle
 from worker.context import Context
 from worker.errors import Transient, classify
 from worker.ids import new_id
@@ -180,6 +182,21 @@ async def take_over(
     return await _finish(connection, account_id, folded)
 
 
+async def state(connection: Pooled, account_id: str, reading: Reading, now: int, actor: str) -> Sequence[Record]:
+    """Fold what a provider answered to `actor`, as if it had come in an event. What it wakes comes back, to be told of
+    after the commit."""
+    await orders.begin_deriving(connection)
+    folded = []
+    for group in await resolve(connection, account_id, [(actor, reading)]):
+        result = fold(group.dossier, group.readings, now)
+        if result.failed:
+            raise ValueError(f"an answer cannot be folded: {result.failed[actor]}")
+        group.readings.clear()  # no event of the inbox
+        folded.append((group, result))
+    await _save(connection, account_id, folded, now, actor)
+    return await _finish(connection, account_id, folded)
+
+
 async def _save(
     connection: Pooled, account_id: str, folded: Sequence[tuple[Group, Folded]], now: int, actor: str = "event"
 ) -> None:
@@ -219,6 +236,15 @@ async def _save(
     await orders.save(connection, account_id, changes, now=now, gone=gone)
     payments = {group.id: result.payments for group, result in folded}
     await orders.save_payments(connection, account_id, payments, {change.id for change in changes}, gone=merged)
+    cycles = {change.id: change.after for change in changes if change.after.recurring_order_id}
+    if cycles:
+        await settle.heard(connection, account_id, cycles, now)
+    bought = [change for change in changes if change.before is None and "subscription_id" in change.after.stripe]
+    if bought:
+        await subscriptions.adopt(connection, account_id, bought)
+    found_plans = [fact for group, result in folded for fact in subscriptions.stated(group.readings, result.dossier)]
+    if found_plans:
+        await subscriptions.save(connection, account_id, found_plans)
 
 
 def _asks(group: Group, result: Folded) -> bool:

@@ -22,6 +22,7 @@ COMMANDS = (
     "worker.cli.connection",
     "worker.cli.token",
     "worker.cli.account",
+    "worker.cli.charging",
     "worker.cli.sign_in_link",
     "worker.cli.seeds",
     "worker.cli.doctor",

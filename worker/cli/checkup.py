@@ -20,7 +20,7 @@ from worker.config import Settings
 from worker.errors import DATABASE_ERRORS, UserError
 from worker.refusals import cause_words, remedy
 from worker.screens import words
-from worker.store import checks, deliveries, health, refusals
+from worker.store import checks, deliveries, health, recurring_orders, refusals
 from worker.store.db import Pooled, connect
 from worker.store.health import Health
 from worker.store.migrate import pending
@@ -29,6 +29,7 @@ from worker.store.refusals import Counted
 FRESH = timedelta(seconds=15)
 LATE = timedelta(seconds=30)
 FEED_LATE_S = 300.0
+UNKNOWN_LATE_S = 900.0
 CLOCK_WARNING_S, CLOCK_FAILURE_S = 2, 60
 REFUSALS_WITHIN, LASTS = timedelta(hours=1), timedelta(minutes=5)
 OURS_TURNED_AWAY = {
@@ -126,6 +127,7 @@ async def postgres_findings(settings: Settings) -> list[Finding]:
             feed = None if missing else await deliveries.backlog(connection)
             folder = await _folder(connection)
             now = await connection.fetchval("SELECT clock_timestamp()")
+            charging = None if missing else await recurring_orders.charging(connection, now)
             off_s = time.time() - now.timestamp()
         finally:
             await connection.close()
@@ -143,6 +145,7 @@ async def postgres_findings(settings: Settings) -> list[Finding]:
         return [*findings, failure(f"The schema lacks {', '.join(missing)}", "Run `daybook migrate`.")]
     findings += [ok("The schema is up to date"), *(work_findings(found) if found else ())]
     findings += feed_findings(feed) if feed else []
+    findings += charging_findings(charging) if charging else []
     return findings + broken_findings(broken) + refusal_findings(refused, unknown, now)
 
 
@@ -274,6 +277,52 @@ def feed_findings(found: deliveries.Backlog) -> list[Finding]:
             warning(
                 f"{found.disabled:,} of the feed's subscribers {'is' if found.disabled == 1 else 'are'} disabled",
                 "It answered 410: remove it, or mend it and POST activate.",
+            )
+        )
+    return findings
+
+
+def charging_findings(found: recurring_orders.Charging) -> list[Finding]:
+    """What is not charged that should be, and what was sent without its outcome being known; where there is any."""
+    findings = []
+    if found.overdue:
+        findings.append(
+            failure(
+                f"{found.overdue:,} {'charge is' if found.overdue == 1 else 'charges are'} overdue, the oldest for "
+                f"{words.duration(found.overdue_s)}",
+                "See that workers run, that Valkey answers and that STRIPE_API_KEY is set for them; their logs say "
+                "why. What is due is charged once, however late.",
+            )
+        )
+    if found.unknown_s > UNKNOWN_LATE_S:
+        findings.append(
+            warning(
+                f"Nobody knows what came of {found.unknown:,} {'charge' if found.unknown == 1 else 'charges'}, the "
+                f"oldest sent {words.duration(found.unknown_s)} ago",
+                "See that Stripe answers. They are asked about again and again, and never charged anew meanwhile; "
+                "docs/recurring.md says what to do.",
+            )
+        )
+    if found.refused:
+        findings.append(
+            warning(
+                f"Stripe refuses to try {found.refused:,} {'charge' if found.refused == 1 else 'charges'}",
+                "Their failure_reason says why (GET /api/v1/recurring-orders): a key, a customer or a payment method "
+                "to be mended. They are tried again by themselves.",
+            )
+        )
+    if found.held:
+        findings.append(
+            warning(
+                f"{found.held:,} recurring {'order waits' if found.held == 1 else 'orders wait'} for a person",
+                "They fell due while the registry was off: GET /api/v1/recurring-orders?held=true, then POST release.",
+            )
+        )
+    if found.stopped:
+        findings.append(
+            warning(
+                f"All charging is stopped in {found.stopped:,} {'account' if found.stopped == 1 else 'accounts'}",
+                "Once it may go on: `daybook charging resume`.",
             )
         )
     return findings

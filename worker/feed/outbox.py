@@ -16,9 +16,9 @@ from schemas.account import Reach
 from schemas.api.feed import FeedOrder
 from schemas.feed import TEST, EventType
 from schemas.order import Order
-from worker.api import order_views
+from worker.api import order_views, recurring_views
 from worker.ids import new_id
-from worker.store import order_reads, outbox
+from worker.store import order_reads, outbox, recurring_orders
 from worker.store.db import Pooled
 from worker.store.outbox import Entry, Wanted
 
@@ -74,6 +74,16 @@ async def tell_merged(connection: Pooled, account_id: str, merged: Mapping[str, 
     }
     types: dict[str, Sequence[str]] = dict.fromkeys(shown, (EventType.ORDER_MERGED,))
     await _write(connection, account_id, wanted.at, types, shown)
+
+
+async def tell_recurring(connection: Pooled, account_id: str, id_: str, types: Sequence[EventType]) -> None:
+    """Say what happened to a recurring order, which is saved and held."""
+    wanted = await outbox.wanted(connection, account_id)
+    if wanted is None or not (chosen := _chosen(wanted, types)):
+        return
+    [found] = await recurring_orders.read(connection, Reach(account_id), [id_])
+    shown = {id_: recurring_views.body(found).model_dump(mode="json")}
+    await _write(connection, account_id, wanted.at, {id_: chosen}, shown)
 
 
 async def tell_numbers(connection: Pooled, account_id: str, events: Iterable[tuple[str, str, int]]) -> None:

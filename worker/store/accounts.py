@@ -15,7 +15,8 @@ _SQL = statements("accounts")
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """A tenant with its settings. `private_targets`: whether outgoing webhooks may go to private addresses."""
+    """A tenant with its settings. `private_targets`: whether outgoing webhooks may go to private addresses.
+    `charging_stopped_at`: since when nothing of it is charged."""
 
     id: str
     name: str
@@ -25,6 +26,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     owner_privacy: bool
     retry_intervals_s: tuple[int, ...]
     private_targets: bool
+    charging_stopped_at: datetime | None
     version: int
     created_at: datetime
     updated_at: datetime
@@ -70,6 +72,7 @@ async def save(connection: Pooled, account: Account) -> None:
         account.owner_privacy,
         list(account.retry_intervals_s),
         account.private_targets,
+        account.charging_stopped_at,
     )
 
 

@@ -159,3 +159,50 @@ SELECT d.account_id, d.subscriber_id, d.event_id, d.attempts FROM feed_deliverie
   JOIN feed_subscribers s ON s.account_id = d.account_id AND s.id = d.subscriber_id AND s.state = 'active'
  WHERE d.attempts >= 10 AND d.next_attempt_at < now() - interval '1 hour'
  LIMIT 20
+
+-- cycle_charged_twice: no cycle of a recurring order was charged twice
+SELECT account_id, recurring_order_id, cycle, count(*) AS charges FROM charge_attempts
+ WHERE state = 'succeeded'
+ GROUP BY account_id, recurring_order_id, cycle HAVING count(*) > 1
+ LIMIT 20
+
+-- attempt_left_open: an open attempt is the one that its recurring order names
+SELECT a.account_id, a.id, a.recurring_order_id, a.state FROM charge_attempts a
+  JOIN recurring_orders r ON r.account_id = a.account_id AND r.id = a.recurring_order_id
+ WHERE a.next_check_at IS NOT NULL AND r.attempt_id IS DISTINCT FROM a.id
+ LIMIT 20
+
+-- attempt_under_way_is_over: the attempt that a recurring order waits for is open, and of its cycle
+SELECT r.account_id, r.id, r.attempt_id, r.status FROM recurring_orders r
+ WHERE r.attempt_id IS NOT NULL AND NOT EXISTS (
+     SELECT FROM charge_attempts a
+      WHERE a.account_id = r.account_id AND a.id = r.attempt_id AND a.recurring_order_id = r.id AND a.cycle = r.cycle
+        AND a.order_id = r.order_id AND a.next_check_at IS NOT NULL)
+ LIMIT 20
+
+-- payments_made_is_not_the_sum: the payments of a recurring order that Daybook charges are its attempts that succeeded
+SELECT r.account_id, r.id, r.payments_made, a.succeeded
+  FROM recurring_orders r
+  LEFT JOIN (SELECT account_id, recurring_order_id, count(*) AS succeeded FROM charge_attempts
+              WHERE state = 'succeeded' GROUP BY 1, 2) AS a
+    ON a.account_id = r.account_id AND a.recurring_order_id = r.id
+ WHERE r.managed_by = 'manual' AND r.payments_made <> coalesce(a.succeeded, 0)
+ LIMIT 20
+
+-- attempt_apart_from_its_payment: an attempt has succeeded where its payment has, and nowhere else
+SELECT a.account_id, a.id, a.state, p.status FROM charge_attempts a
+  JOIN payments p ON p.account_id = a.account_id AND p.key = 'stripe:' || a.payment_intent_id
+ WHERE (a.state = 'succeeded') <> (p.status = 'succeeded')
+ LIMIT 20
+
+-- succeeded_without_payment: what an attempt has charged is a payment of an order
+SELECT a.account_id, a.id, a.payment_intent_id FROM charge_attempts a
+ WHERE a.state = 'succeeded' AND NOT EXISTS (
+     SELECT FROM payments p
+      WHERE p.account_id = a.account_id AND p.key = 'stripe:' || a.payment_intent_id AND p.order_id IS NOT NULL)
+ LIMIT 20
+
+-- recurring_never_due: what is to be charged has a time at which it is
+SELECT account_id, id, status FROM recurring_orders
+ WHERE managed_by = 'manual' AND status IN ('pending', 'active') AND attempt_id IS NULL AND NOT held AND due_at IS NULL
+ LIMIT 20

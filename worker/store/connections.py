@@ -13,10 +13,11 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from schemas.provider import Source
 from worker.errors import UserError
 from worker.ids import new_id
 from worker.providers import adapters
-from worker.store.db import Pool, acquire, transaction
+from worker.store.db import Pool, Pooled, acquire, transaction
 from worker.store.statements import statements
 from worker.vault import Vault
 
@@ -78,6 +79,20 @@ async def list_(pool: Pool, account_id: str, *, before: str | None = None, limit
     async with acquire(pool) as connection:
         rows = await connection.fetch(_SQL["list_connections"], account_id, before, limit)
     return [ConnectionRow(**row) for row in rows]
+
+
+async def of_provider(connection: Pooled, account_id: str, provider: str) -> list[tuple[str, str]]:
+    """(id, name) of the account's connections of a provider, by name."""
+    rows = await connection.fetch(_SQL["of_provider"], account_id, provider)
+    return [(row["id"], row["name"]) for row in rows]
+
+
+async def source_of(connection: Pooled, account_id: str, connection_id: str) -> Source:
+    """Name and settings of a connection, which is there, without its secrets."""
+    row = await connection.fetchrow(_SQL["get_connection"], account_id, connection_id)
+    if row is None:
+        raise LookupError(f"no connection {connection_id}")
+    return Source(row["name"], settings=row["settings"])
 
 
 async def add(

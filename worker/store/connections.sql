@@ -39,3 +39,6 @@ RETURNING account_id, id, name, provider, settings, secrets, former_secrets, ver
 UPDATE connections SET settings = $3, secrets = $4, former_secrets = $5, version = version + 1, updated_at = clock_timestamp()
  WHERE account_id = $1 AND id = $2
 RETURNING account_id, id, name, provider, settings, secrets, former_secrets, version, created_at, updated_at
+
+-- of_provider: the connections of an account to one provider
+SELECT id, name FROM connections WHERE account_id = $1 AND provider = $2 ORDER BY name

@@ -65,7 +65,9 @@ async def merge(connection: Pooled, account_id: str, merged: Mapping[str, str]) 
     """`merged` (source -> target): all that is theirs goes to the target, the source rows go."""
     sources = sorted(merged)
     targets = [merged[source] for source in sources]
-    for name in ("merge_keys", "merge_deals", "merge_orders", "merge_units", "merge_sales_plans"):
+    for name in (
+        "merge_keys", "merge_deals", "merge_orders", "merge_units", "merge_sales_plans", "merge_recurring_orders",
+    ):  # fmt: skip
         await connection.execute(_SQL[name], account_id, sources, targets)
     await seeds.merge(connection, account_id, merged)
     await connection.execute(_SQL["delete_contacts"], account_id, sources)

@@ -47,5 +47,10 @@ UPDATE sales_plans s SET contact_id = g.target
   FROM unnest($2::uuid[], $3::uuid[]) AS g (source, target)
  WHERE s.account_id = $1 AND s.contact_id = ANY ($2) AND s.contact_id = g.source
 
+-- merge_recurring_orders: all recurring orders of contacts that turned out to be another
+UPDATE recurring_orders r SET contact_id = g.target, version = r.version + 1, updated_at = now()
+  FROM unnest($2::uuid[], $3::uuid[]) AS g (source, target)
+ WHERE r.account_id = $1 AND r.contact_id = ANY ($2) AND r.contact_id = g.source
+
 -- delete_contacts: contacts that turned out to be another
 DELETE FROM contacts WHERE account_id = $1 AND id = ANY ($2)

@@ -1,7 +1,7 @@
 -- read_orders: whole orders, as far as their reader sees them
 SELECT id, number, title, slug, type, template, status, payment_status, shipping_status, source, managed_by, origin,
-       external_id, contact_id, deal_id, owner_id, parent_id, location_id, destination_location_id, offer_id, manager_id,
-       sales_status, sale_kind, sale_confirmed_at, sale_confirmed_by, payment_type, external_number, livemode, notes,
+       external_id, contact_id, deal_id, owner_id, parent_id, location_id, destination_location_id,
+       offer_id, manager_id, sales_status, sale_kind, sale_confirmed_at, sale_confirmed_by, payment_type, external_number, livemode, notes,
        currency, amount, shipping_amount, amount_paid, amount_refunded, is_paid, ordered_at, paid_at, due_at,
        billing_address, shipping_address, tracking_url, summary, refunds, disputes, stripe, rule, version, created_at,
        updated_at

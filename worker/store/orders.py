@@ -13,7 +13,7 @@ from handlers.reading import moment
 from schemas.order import Order, PaymentRow
 from worker.feed import outbox
 from worker.ids import derived_id, new_id, part_ids
-from worker.store import children, seeds, stock
+from worker.store import children, recurring_orders, seeds, stock
 from worker.store.db import Pooled, to_json
 from worker.store.statements import statements
 
@@ -73,7 +73,7 @@ async def _write(connection: Pooled, account_id: str, changes: Sequence[Change])
     await connection.execute(
         _SQL["save_orders"],
         account_id,
-        to_json([_row(change, slugs[change.id]) for change in changes]),
+        to_json([_row(account_id, change, slugs[change.id]) for change in changes]),
         [change.id for change in changes],
         [msgspec.json.encode(change.after) for change in changes],
     )
@@ -120,7 +120,7 @@ async def _free_slugs(connection: Pooled, account_id: str, changes: Sequence[Cha
     return slugs
 
 
-def _row(change: Change, slug: str) -> dict[str, Any]:
+def _row(account_id: str, change: Change, slug: str) -> dict[str, Any]:
     row: dict[str, Any] = {
         name: value for name, value in msgspec.structs.asdict(change.after).items() if name not in _CHILDREN
     }
@@ -130,6 +130,9 @@ def _row(change: Change, slug: str) -> dict[str, Any]:
         **row["stripe"],
         "links": [key.removeprefix("stripe:") for key in change.after.links if key.startswith("stripe:")],
     }
+    subscription = change.after.stripe.get("subscription_id")
+    if row["recurring_order_id"] is None and subscription:
+        row["recurring_order_id"] = recurring_orders.of_subscription(account_id, subscription)
     return {**row, "id": change.id, "slug": slug, "contact_id": change.contact_id, "stripe": stripe}
 
 

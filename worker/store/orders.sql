@@ -16,15 +16,15 @@ INSERT INTO orders (
     shipping_status, source, managed_by, sales_status, sale_kind, sale_confirmed_at, sale_confirmed_by, payment_type,
     livemode, currency, amount, shipping_amount, amount_paid, amount_refunded, is_paid, ordered_at, paid_at, due_at,
     notes, billing_address, shipping_address, tracking_url, contact_id, deal_id, owner_id, manager_id, offer_id,
-    location_id, destination_location_id, parent_id, moves_stock, stripe, summary, refunds, disputes, rule, derived,
-    created_at, updated_at)
+    location_id, destination_location_id, parent_id, recurring_order_id, moves_stock, stripe, summary, refunds, disputes,
+    rule, derived, created_at, updated_at)
 SELECT
     $1, id, origin, external_id, external_number, title, slug, type, template, status, payment_status,
     shipping_status, source, managed_by, sales_status, sale_kind, sale_confirmed_at, sale_confirmed_by, payment_type,
     livemode, currency, amount, shipping_amount, amount_paid, amount_refunded, is_paid, ordered_at, paid_at, due_at,
     notes, billing_address, shipping_address, tracking_url, contact_id, deal_id, owner_id, manager_id, offer_id,
-    location_id, destination_location_id, parent_id, moves_stock, stripe, summary, refunds, disputes, rule, d.derived,
-    now(), now()
+    location_id, destination_location_id, parent_id, recurring_order_id, moves_stock, stripe, summary, refunds, disputes,
+    rule, d.derived, now(), now()
   FROM json_populate_recordset(NULL::orders, $2::text::json) AS g
   JOIN unnest($3::uuid[], $4::bytea[]) AS d (id, derived) USING (id)
  ORDER BY id
@@ -42,8 +42,9 @@ ON CONFLICT (account_id, id) DO UPDATE SET
     tracking_url = excluded.tracking_url, contact_id = excluded.contact_id, deal_id = excluded.deal_id,
     owner_id = excluded.owner_id, manager_id = excluded.manager_id, offer_id = excluded.offer_id,
     location_id = excluded.location_id, destination_location_id = excluded.destination_location_id,
-    stripe = excluded.stripe, summary = excluded.summary, refunds = excluded.refunds, disputes = excluded.disputes,
-    rule = excluded.rule, derived = excluded.derived, version = orders.version + 1, updated_at = now()
+    recurring_order_id = excluded.recurring_order_id, stripe = excluded.stripe, summary = excluded.summary,
+    refunds = excluded.refunds, disputes = excluded.disputes, rule = excluded.rule, derived = excluded.derived,
+    version = orders.version + 1, updated_at = now()
 
 -- delete_items: the lines of orders whose lines changed
 DELETE FROM order_items WHERE account_id = $1 AND order_id = ANY ($2)

@@ -30,6 +30,7 @@ _ORDERS = {
     "managed_by": "o.managed_by = {}",
     "type": "o.type = {}",
     "parent_id": "o.parent_id = {}",
+    "recurring_order_id": "o.recurring_order_id = {}",
     "created_from": "o.created_at >= {}",
     "created_to": "o.created_at < {}",
 }
@@ -64,6 +65,9 @@ _NEGATIVE = {
     "false": """NOT EXISTS (SELECT FROM stock_levels n WHERE n.account_id = l.account_id AND n.sku = l.sku
         AND n.location_id = l.location_id AND n.bucket = 'on_hand' AND n.quantity < 0)""",
 }
+_RECURRING = {
+    name: f"r.{name} = {{}}" for name in ("contact_id", "offer_id", "owner_id", "status", "managed_by")
+}  # fmt: skip
 _STATE = "e.id IN (SELECT s.event_id FROM event_states s WHERE s.account_id = e.account_id AND s.state = '{}')"
 _STATES = {
     # The state stands in the text, so that the planner can tell which partial index holds it.
@@ -98,6 +102,8 @@ _WITHIN = {
     "orders": "o.id IN (SELECT w.order_id FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = {})",
     "events": "e.id IN (SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = {})",
     "payments": "p.order_id IN (SELECT w.order_id FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = {})",
+    "recurring_orders": """r.contact_id IN (
+        SELECT c.id FROM contacts c WHERE c.account_id = $1 AND c.owner_id = {})""",
     "contacts": "c.owner_id = {}",
     "deals": "d.owner_id = {}",
 }
@@ -214,6 +220,17 @@ async def payments(
     if given.get("unclaimed"):
         query.add(f"p.order_id IS {'NULL' if given['unclaimed'] == 'true' else 'NOT NULL'}")
     return await query.run(connection, "number", before, limit)
+
+
+async def recurring_orders(
+    connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
+) -> Found:
+    """Recurring orders by their filters; `held` is `true` for those that wait for a person, `false` for the rest."""
+    query = _Query(reach, "recurring_orders")
+    query.add_filters(_RECURRING, given)
+    if given.get("held"):
+        query.add("r.held" if given["held"] == "true" else "NOT r.held")
+    return await query.run(connection, "created_at", before, limit)
 
 
 async def contacts(
