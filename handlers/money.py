@@ -112,3 +112,14 @@ def from_stripe(amount: Any, code: str, path: str) -> int:
     if rest:
         raise Unmappable(path, f"{amount} does not fit {code}: Stripe sends it with {-shift} digits that are 0")
     return bounded(whole, path)
+
+
+def to_stripe(amount: int, code: str, path: str) -> int:
+    """Stripe's integer for ISO minor units of `code`: the inverse of `from_stripe`."""
+    shift = _STRIPE.get(code, 2) - EXPONENTS[code]
+    if shift >= 0:
+        return amount * int(10**shift)
+    whole, rest = divmod(amount, int(10**-shift))
+    if rest:
+        raise Unmappable(path, f"{amount} does not fit {code}: Stripe takes it without its last {-shift} digits")
+    return whole

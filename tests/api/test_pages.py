@@ -42,6 +42,17 @@ async def a_payment(api: Api, _parent: str) -> None:
     await api.shop.deliver("stripe", edited(body, **named))
 
 
+async def a_checkout(api: Api, _parent: str) -> None:
+    """One that was never opened: there is no key of Stripe here."""
+    contact_id = await api.contact(f"{new_id()}@example.com")
+    await api.shop.ctx.pool.execute(
+        "INSERT INTO checkouts (account_id, id, connection_id, state, contact_id, order_id, currency, amount, params, "
+        "lines, actor, expires_at, created_at) VALUES ($1, $2, $3, 'refused', $4, $2, 'BRL', 5, '{}', '[]', 'token:t', "
+        "now(), now())",
+        api.shop.account_id, new_id(), api.shop.connections["stripe"], contact_id,
+    )  # fmt: skip
+
+
 async def a_connection(api: Api, _parent: str) -> None:
     await api.post("/connections", {"name": f"c-{new_id()}", "provider": "stripe", "secret": "hush"})
 
@@ -72,6 +83,7 @@ MAKERS: dict[str, Maker] = {
     "list_orders": an_order,
     "list_order_timeline": a_change,
     "list_payments": a_payment,
+    "list_checkouts": a_checkout,
     "list_contacts": a_contact,
     "list_events": an_event,
     "list_connections": a_connection,

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from worker.api import (
     accounts,
+    checkouts,
     connections,
     contacts,
     deals,
@@ -43,6 +44,7 @@ OPERATIONS: list[Operation] = [
     *orders.OPERATIONS,
     *orders_bulk.OPERATIONS,
     *payments.OPERATIONS,
+    *checkouts.OPERATIONS,
     *order_parts.OPERATIONS,
     *order_flow.OPERATIONS,
     *order_sales.OPERATIONS,

@@ -16,7 +16,7 @@ import msgspec
 from worker.errors import UserError
 from worker.ids import new_id
 from worker.providers import adapters
-from worker.store.db import Pool, acquire, transaction
+from worker.store.db import Pool, Pooled, acquire, transaction
 from worker.store.statements import statements
 from worker.vault import Vault
 
@@ -71,6 +71,12 @@ async def find(pool: Pool, name: str) -> ConnectionRow | None:
     """The connection of a name, of any account: check `account_id` before showing it to anyone."""
     async with acquire(pool) as connection:
         return _found(await connection.fetchrow(_SQL["find_connection"], name))
+
+
+async def named(connection: Pooled, account_id: str, name: str) -> ConnectionRow | None:
+    """The account's connection of this name."""
+    found = _found(await connection.fetchrow(_SQL["find_connection"], name))
+    return found if found is not None and found.account_id == account_id else None
 
 
 async def list_(pool: Pool, account_id: str, *, before: str | None = None, limit: int = 1000) -> list[ConnectionRow]:

@@ -64,6 +64,6 @@ async def merge(connection: Pooled, account_id: str, merged: Mapping[str, str]) 
     """`merged` (source -> target): all that is theirs goes to the target, the source rows go."""
     sources = sorted(merged)
     targets = [merged[source] for source in sources]
-    for name in ("merge_keys", "merge_deals", "merge_orders", "merge_units", "merge_sales_plans"):
+    for name in ("merge_keys", "merge_deals", "merge_orders", "merge_units", "merge_sales_plans", "merge_checkouts"):
         await connection.execute(_SQL[name], account_id, sources, targets)
     await connection.execute(_SQL["delete_contacts"], account_id, sources)

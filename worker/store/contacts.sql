@@ -47,5 +47,10 @@ UPDATE sales_plans s SET contact_id = g.target
   FROM unnest($2::uuid[], $3::uuid[]) AS g (source, target)
  WHERE s.account_id = $1 AND s.contact_id = ANY ($2) AND s.contact_id = g.source
 
+-- merge_checkouts: all checkouts of contacts that turned out to be another
+UPDATE checkouts k SET contact_id = g.target
+  FROM unnest($2::uuid[], $3::uuid[]) AS g (source, target)
+ WHERE k.account_id = $1 AND k.contact_id = ANY ($2) AND k.contact_id = g.source
+
 -- delete_contacts: contacts that turned out to be another
 DELETE FROM contacts WHERE account_id = $1 AND id = ANY ($2)

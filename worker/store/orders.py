@@ -42,6 +42,14 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[str, ...] = ()
 
 
+def contact_of(before: Held | None, after: Order, found: str | None) -> str:
+    """The contact of an order: whom a person named, else whom its documents name (`found`, where they were looked up),
+    else whose it was. A contact that was named and has become another since stays the one that it has become."""
+    if before is not None and after.contact_id is not None and after.contact_id == before.order.contact_id:
+        return before.contact_id
+    return after.contact_id or found or (before.contact_id if before else "")
+
+
 async def begin_deriving(connection: Pooled) -> None:
     await connection.execute(_SQL["begin_deriving"])
 

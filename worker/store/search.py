@@ -42,6 +42,12 @@ _PAYMENTS = {
     "attempted_from": "p.attempted_at >= {}",
     "attempted_to": "p.attempted_at < {}",
 }
+_CHECKOUTS = {
+    "contact_id": "c.contact_id = {}",
+    "order_id": "c.order_id = {}",
+    "created_from": "c.created_at >= {}",
+    "created_to": "c.created_at < {}",
+}
 _EVENTS = {
     "connection": "e.connection_id = (SELECT id FROM connections c WHERE c.account_id = e.account_id AND c.name = {})",
     "topic": "e.topic = {}",
@@ -98,6 +104,8 @@ _WITHIN = {
     "orders": "o.id IN (SELECT w.order_id FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = {})",
     "events": "e.id IN (SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = {})",
     "payments": "p.order_id IN (SELECT w.order_id FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = {})",
+    "checkouts": """(c.contact_id IN (SELECT n.id FROM contacts n WHERE n.account_id = $1 AND n.owner_id = {0})
+        OR c.order_id IN (SELECT w.order_id FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = {0}))""",
     "contacts": "c.owner_id = {}",
     "deals": "d.owner_id = {}",
 }
@@ -200,6 +208,15 @@ async def payments(
     if given.get("unclaimed"):
         query.add(f"p.order_id IS {'NULL' if given['unclaimed'] == 'true' else 'NOT NULL'}")
     return await query.run(connection, "number", before, limit)
+
+
+async def checkouts(
+    connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
+) -> Found:
+    """Checkouts by their filters."""
+    query = _Query(reach, "checkouts")
+    query.add_filters(_CHECKOUTS, given)
+    return await query.run(connection, "created_at", before, limit)
 
 
 async def contacts(
