@@ -24,6 +24,7 @@ COMMANDS = (
     "worker.cli.account",
     "worker.cli.sign_in_link",
     "worker.cli.doctor",
+    "worker.cli.stripe_stand_in",
 )
 
 app = typer.Typer(
