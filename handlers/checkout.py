@@ -23,6 +23,8 @@ KEY = "daybook_checkout"
 """The name in a session's metadata under which it carries the id of its checkout."""
 ASKED_FOR_S = 20 * 3_600
 """How long Stripe is asked with the same idempotency key: it forgets keys after a day."""
+SURELY_LISTED_S = 600
+"""After so long a session that was opened is in Stripe's list."""
 _LEFT_S = 35 * 60
 """A session that would be open for less than Stripe's half an hour is not asked for any more."""
 

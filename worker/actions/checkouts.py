@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
@@ -37,6 +37,9 @@ from worker.store import accounts, checkouts, contact_reads, offers, order_reads
 from worker.store.checkouts import Held, Wanted
 from worker.store.db import Pooled, acquire, transaction
 
+if TYPE_CHECKING:
+    from worker.outside.stripe import Stripe
+
 log = structlog.get_logger("checkouts")
 
 TAKEN = timedelta(seconds=60)
@@ -45,6 +48,7 @@ PAUSES_S = (0.2, 1.0)
 """Before Stripe is asked again while somebody waits for the answer."""
 PATIENCE_S = 8.0
 """What has taken so long is answered as it stands, and opened later."""
+CLOCKS_DIFFER = timedelta(minutes=5)
 LATER_S = (10, 30, 120, 600, 1800)
 """Before Stripe is asked again while nobody waits."""
 
@@ -179,11 +183,15 @@ async def advance(ctx: Context, account_id: str, checkout_id: str, *, first: boo
     if held is None or held.state != "opening":
         return True
     age_s = ctx.clock() - held.created_at.timestamp()
-    if checkout.may_be_asked_for(age_s, held.expires_at.timestamp() - ctx.clock()):
-        async with stripe_key.client(ctx) as stripe:
+    async with stripe_key.client(ctx) as stripe:
+        if checkout.may_be_asked_for(age_s, held.expires_at.timestamp() - ctx.clock()):
             outcome = await stripe.create_checkout_session(held.params, key=key_of(held.id))
-    else:
-        outcome = await _looked_up(ctx, held)
+            if isinstance(outcome, Unknown) and outcome.replayed:  # Stripe keeps its own fault, and says no more
+                found = await _looked_up(stripe, held)
+                missing = isinstance(found, StripeRefused)
+                outcome = outcome if missing and age_s < checkout.SURELY_LISTED_S else found
+        else:
+            outcome = await _looked_up(stripe, held)
     return await _noted(ctx, account_id, held, outcome, first=first)
 
 
@@ -197,7 +205,7 @@ async def _noted(ctx: Context, account_id: str, held: Held, outcome: Outcome, *,
         case Succeeded(object=session):
             await _opened(ctx, account_id, held, session)
             return True
-        case StripeRefused(problem="missing", param="daybook_checkout"):
+        case StripeRefused(problem="missing", param=checkout.KEY):
             await _end(ctx, account_id, held.id, "given_up", "It was not opened in time.")
             return True
         case StripeRefused(problem="invalid" | "missing", message=message) | Declined(message=message):
@@ -251,26 +259,21 @@ async def _made(ctx: Context, connection: Pooled, account_id: str, checkout_id: 
     return woken
 
 
-async def _looked_up(ctx: Context, held: Held) -> Outcome:
-    """The session of a checkout that Stripe may not be asked for any more, expired where it was still open; `Refused`
-    as missing where there is none."""
-    async with stripe_key.client(ctx) as stripe:
-        after = None
-        while True:
-            page = await stripe.list_checkout_sessions(
-                created_from=held.created_at - timedelta(minutes=5), created_to=held.expires_at, after=after
-            )
-            if not isinstance(page, Succeeded):
-                return page
-            data = page.object["data"]
-            for session in data:
-                if (session.get("metadata") or {}).get(checkout.KEY) == held.id:
-                    if session.get("status") != "open":
-                        return msgspec.structs.replace(page, object=session)
-                    return await stripe.expire_checkout_session(session["id"], key=f"{key_of(held.id)}-expire")
-            if not page.object.get("has_more") or not data:
-                return StripeRefused("missing", "No session was opened for it.", param="daybook_checkout")
-            after = data[-1]["id"]
+async def _looked_up(stripe: Stripe, held: Held) -> Outcome:
+    """The session of a checkout that asking for it does not give; `Refused` as missing where there is none."""
+    after = None
+    while True:
+        page = await stripe.list_checkout_sessions(
+            created_from=held.created_at - CLOCKS_DIFFER, created_to=held.expires_at, after=after
+        )
+        if not isinstance(page, Succeeded):
+            return page
+        for session in page.object["data"]:
+            if (session.get("metadata") or {}).get(checkout.KEY) == held.id:
+                return msgspec.structs.replace(page, object=session)
+        if not page.object.get("has_more") or not page.object["data"]:
+            return StripeRefused("missing", "No session was opened for it.", param=checkout.KEY)
+        after = page.object["data"][-1]["id"]
 
 
 async def expire(ctx: Context, actor: Actor, checkout_id: str) -> None:
