@@ -98,7 +98,7 @@ def _payment(fact: Fact, currency: str) -> PaymentRow:
     paid_in = known(stated.currency, currency)
     good = status == "succeeded"
     received = known(stated.received, amount) or amount
-    failed = status == "failed"
+    failed = status in ("failed", "canceled")  # given up after a try that failed: why it failed is still worth knowing
     return PaymentRow(
         key=fact.key,
         status=status,

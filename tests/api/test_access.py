@@ -89,6 +89,7 @@ ENTRIES: dict[str, Entry] = {
         good=409,  # there is no key of Stripe
     ),
     "expire_checkout": Entry(OWNED, "checkout_id", good=LET_IN),
+    "report_checkouts": Entry(),
     "list_templates": Entry(),
     "get_template": Entry(BUILT_IN, "slug"),
     "create_template": Entry(body=lambda _: {"slug": f"t-{new_id()}", "name": "T", "type": "sale"}, good=201),
