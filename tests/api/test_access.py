@@ -141,6 +141,15 @@ ENTRIES: dict[str, Entry] = {
         body=lambda _: {"name": f"c-{new_id()}", "provider": "stripe", "secret": "hush"}, good=201
     ),
     "change_connection": Entry(WHOLE, "connection_id", lambda _: {"settings": {}}),
+    "list_reconciliations": Entry(WHOLE, "connection_id"),
+    "create_reconciliation": Entry(
+        WHOLE,
+        "connection_id",
+        lambda _: {"since": "2026-09-20T00:00:00Z"},
+        good=409,  # it has no key of Stripe
+    ),
+    "get_reconciliation": Entry(WHOLE, "connection_id", good=404),  # there is none of this id
+    "list_differences": Entry(WHOLE, "connection_id", good=404),
     "get_refusals": Entry(WHOLE, "connection_id"),
     "verify_refusals": Entry(WHOLE, "connection_id"),
     "list_tokens": Entry(),
@@ -204,7 +213,7 @@ class Rows:
             made[f"{noun}_id"] = (await self.api.post(f"/{path}", body, token=self.admin))["id"]
         unit = {"product_id": made["product_id"], "serial_number": "1"}
         made["unit_id"] = (await self.api.post("/units", unit, token=self.admin))["id"]
-        return {**made, "delivery_id": new_id()}
+        return {**made, "delivery_id": new_id(), "reconciliation_id": new_id()}
 
     async def _checkout(self, contact_id: str, order_id: str) -> str:
         """A checkout that is open in this order."""

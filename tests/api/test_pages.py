@@ -53,6 +53,14 @@ async def a_checkout(api: Api, _parent: str) -> None:
     )  # fmt: skip
 
 
+async def a_reconciliation(api: Api, parent: str) -> None:
+    await api.shop.ctx.pool.execute(
+        "INSERT INTO reconciliations (account_id, id, connection_id, asked_by, state, since, until, created_at) VALUES "
+        "($1, $2, $3, 'daybook', 'done', now() - interval '1 hour', now(), now())",
+        api.shop.account_id, new_id(), parent,
+    )  # fmt: skip
+
+
 async def a_connection(api: Api, _parent: str) -> None:
     await api.post("/connections", {"name": f"c-{new_id()}", "provider": "stripe", "secret": "hush"})
 
@@ -84,6 +92,7 @@ MAKERS: dict[str, Maker] = {
     "list_order_timeline": a_change,
     "list_payments": a_payment,
     "list_checkouts": a_checkout,
+    "list_reconciliations": a_reconciliation,
     "list_contacts": a_contact,
     "list_events": an_event,
     "list_connections": a_connection,
@@ -106,6 +115,7 @@ MAKERS: dict[str, Maker] = {
 NOT_BY_TIME = {
     "list_stock": "is sorted by sku: what is added may come later in it",
     "list_accounts": "is the asker's own account",
+    "list_differences": "is one comparison's, which goes back in time: what is added comes later in it",
 }
 LISTS = [
     operation
@@ -134,6 +144,9 @@ async def address(api: Api, operation: Operation) -> tuple[str, str]:
     contact_id = await api.contact(f"{new_id()}@example.com")
     if parameter == "order_id":
         parent = (await api.order(contact_id))["id"]
+    elif parameter == "connection_id":
+        body = {"name": f"c-{new_id()}", "provider": "stripe", "secret": "hush"}
+        parent = (await api.post("/connections", body))["id"]
     elif parameter == "subscriber_id":
         parent = (await api.post("/subscribers", {"url": "https://8.8.8.8/hooks"}))["id"]
     else:
