@@ -10,6 +10,8 @@ from handlers.reading import Node
 from schemas.fact import Fact, Kind, Reading
 from schemas.stated import ChargeTotal, Dispute, Maybe, Payment, Refund
 
+OFF_SESSION = "daybook_attempt"
+"""The name in the metadata of a payment that Daybook makes with a saved payment method, without the customer."""
 _INTENT = {
     "requires_payment_method": "pending",
     "requires_confirmation": "pending",
@@ -51,6 +53,8 @@ def payment_intent(node: Node, context: Context) -> Reading:
         received=received if good else UNSET,
         currency=currency,
         system="stripe",
+        merchant=context.merchant,
+        one_click=True if OFF_SESSION in (node.raw("metadata") or ()) else UNSET,
         method=_method(node, error),
         failure_code=failure[0],
         failure_message=failure[1],
@@ -137,6 +141,7 @@ def _charge_facts(node: Node, context: Context, intent: str | None, *, embedded:
         received=taken if good else UNSET,
         currency=currency,
         system="stripe",
+        merchant=context.merchant,
         method=(details.text("type", 100) if details else None) or UNSET,
         fee=_settled(balance, "fee", currency),
         net=_settled(balance, "net", currency),

@@ -37,8 +37,11 @@ SELECT e.connection_id, e.dedupe, e.id, e.lane, s.state
  UNION ALL
 SELECT g.connection_id, g.dedupe, e.id, e.lane, s.state
   FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::text[]) AS g (account_id, connection_id, dedupe, delivery_id)
-  JOIN events e ON e.account_id = g.account_id AND e.connection_id = g.connection_id AND e.delivery_id = g.delivery_id
-                AND e.fetched
+ CROSS JOIN LATERAL (
+       SELECT account_id, id, lane FROM events f
+        WHERE f.account_id = g.account_id AND f.connection_id = g.connection_id AND f.delivery_id = g.delivery_id
+          AND f.fetched
+        LIMIT 1) AS e -- as above
   JOIN event_states s ON s.account_id = e.account_id AND s.event_id = e.id
 
 -- listed_events: of what a platform lists, the events that are here, with what became of them
