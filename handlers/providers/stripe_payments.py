@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET
 
+from handlers.merge import state
 from handlers.providers.stripe_objects import Context, amount, links, moved, party, raw_amount, receipt, refs
 from handlers.reading import Node
 from schemas.fact import Fact, Kind, Reading
@@ -173,6 +174,22 @@ def _settled(balance: Node | None, name: str, currency: str) -> Maybe[int]:
     if balance is None or not balance.has(name) or str(balance.raw("currency")).upper() != currency:
         return UNSET
     return amount(balance, name, currency)
+
+
+def payment_of(charge: Node) -> str:
+    """The key of the payment that a charge is a try of."""
+    return f"stripe:{charge.reference('payment_intent') or charge.identifier('id')}"
+
+
+def cost(charge: Node, balance: Node, event: str) -> Reading | None:
+    """What a charge's balance transaction states of its payment: fee and net. None where it settled in another
+    currency. `event`: who says so."""
+    currency = charge.currency("currency")
+    stated = Payment(fee=_settled(balance, "fee", currency), net=_settled(balance, "net", currency))
+    if stated.fee is UNSET:
+        return None
+    said = state(payment_of(charge), Kind.PAYMENT, stated, at=balance.unix("created"), rank=9, event=event)
+    return Reading((said,), (f"stripe:{charge.identifier('id')}",))
 
 
 def refund(node: Node, context: Context) -> Reading:

@@ -15,12 +15,12 @@ SELECT k.id, k.state, k.contact_id, k.order_id, k.params, k.lines, k.stated, k.a
   FROM checkouts k JOIN connections c ON c.account_id = k.account_id AND c.id = k.connection_id
  WHERE k.account_id = $1 AND k.id = $2
 
--- hold: as get, until the end of the transaction
+-- hold: as get, until the end of the transaction; who merges its contact need not wait
 SELECT k.id, k.state, k.contact_id, k.order_id, k.params, k.lines, k.stated, k.actor, k.session_id, k.problem, k.attempts,
        k.expires_at, k.created_at, c.name AS connection
   FROM checkouts k JOIN connections c ON c.account_id = k.account_id AND c.id = k.connection_id
  WHERE k.account_id = $1 AND k.id = $2
-   FOR UPDATE OF k
+   FOR NO KEY UPDATE OF k
 
 -- take_up: checkouts whose opening nobody is at, the longest waiting first; nobody else takes them before the given time
 WITH due AS (

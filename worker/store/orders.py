@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -262,7 +263,7 @@ async def number_of(connection: Pooled, account_id: str, order_id: str) -> int |
     return found
 
 
-async def due(connection: Pooled, limit: int) -> list[tuple[str, str]]:
+async def due(connection: Pooled, now: datetime, limit: int) -> list[tuple[str, str]]:
     """(account, order) of unpaid orders that are past due and do not say so yet."""
-    rows = await connection.fetch(_SQL["due_orders"], limit)
+    rows = await connection.fetch(_SQL["due_orders"], limit, now)
     return [(row["account_id"], row["id"]) for row in rows]

@@ -62,3 +62,14 @@ CREATE TABLE reconciled_differences (
 );
 CREATE INDEX reconciled_differences_place ON reconciled_differences
     (account_id, reconciliation_id, occurred_at, event_id);
+
+-- Up to which delivery of a connection it has been asked what payments cost: webhooks only name the balance transaction.
+CREATE TABLE fee_marks (
+    account_id uuid NOT NULL,
+    connection_id uuid NOT NULL,
+    received_at timestamptz NOT NULL,
+    event_id uuid NOT NULL,
+    next_at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, connection_id),
+    FOREIGN KEY (account_id, connection_id) REFERENCES connections
+);
