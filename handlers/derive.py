@@ -222,6 +222,9 @@ def _content(dossier: Dossier, fields: _Fields, base: Claim | None) -> tuple[tup
         lines = (
             summary.price(Line(key="total", name=known(base.title, None) or "Sale", unit_price=known(base.total, 0))),
         )
+    detail = () if base is None or fields.by_hand("lines") else known(base.detail, ())
+    if detail and sum(line.total for line in detail) == sum(line.total for line in lines):
+        lines = detail
     charges = summary.computed(lines, fields.get("charges", ()))
     edited = fields.by_hand("lines") or fields.by_hand("charges")
     if base is not None and not edited:

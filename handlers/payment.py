@@ -98,7 +98,7 @@ def _payment(fact: Fact, currency: str) -> PaymentRow:
     paid_in = known(stated.currency, currency)
     good = status == "succeeded"
     received = known(stated.received, amount) or amount
-    failed = status == "failed"
+    failed = status in ("failed", "canceled")  # given up after a try that failed: why it failed is still worth knowing
     return PaymentRow(
         key=fact.key,
         status=status,
@@ -126,7 +126,22 @@ def _payment(fact: Fact, currency: str) -> PaymentRow:
 def _fill_stated_payments(
     rows: dict[str, PaymentRow], currency: str, claims: Mapping[str, Claim], owner: Mapping[str, str]
 ) -> None:
-    """Add what the documents say was paid and no payment of its own accounts for."""
+    """Add what the documents say was paid and no payment of its own accounts for. Several documents speak of the same
+    money, save that each Checkout Session collects its own: an order may be paid for in parts."""
+    sessions = {key: claim for key, claim in claims.items() if claim.form is Form.CHECKOUT}
+    if len(sessions) > 1:
+        for key, claim in sessions.items():
+            named = {owner.get(paid, paid) for paid in known(claim.pays_with, ())}
+            if named:
+                accounted = sum(row.counted for paid, row in rows.items() if paid in named)
+                _fill(rows, currency, {key: claim}, owner, accounted)
+    _fill(rows, currency, claims, owner, sum(row.counted for row in rows.values()))
+
+
+def _fill(
+    rows: dict[str, PaymentRow], currency: str, claims: Mapping[str, Claim], owner: Mapping[str, str], accounted: int
+) -> None:
+    """Add what these documents say was paid beyond what is accounted for."""
     stated = max(
         (
             known(claim.stated_paid, None) or 0
@@ -135,7 +150,7 @@ def _fill_stated_payments(
         ),
         default=0,
     )
-    missing = stated - sum(row.counted for row in rows.values())
+    missing = stated - accounted
     if missing <= 0:
         return
     named = [owner.get(key, key) for claim in claims.values() for key in known(claim.pays_with, ())]

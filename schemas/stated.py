@@ -101,6 +101,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     currency: Maybe[str] = UNSET  # ISO 4217, upper case
     total: Maybe[int] = UNSET  # grand total at the sale
     lines: Maybe[tuple[Line, ...]] = UNSET
+    detail: Maybe[tuple[Line, ...]] = UNSET  # what `lines` are in detail, where others only state their sum
     charges: Maybe[tuple[Charge, ...]] = UNSET
     open: Maybe[bool] = UNSET  # money is still expected by itself (an open checkout, an invoice never yet tried)
     failed: Maybe[bool] = UNSET  # the last try to collect failed

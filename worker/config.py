@@ -169,6 +169,11 @@ class Settings(BaseSettings):
     max_attempts: Annotated[int, Field(ge=1, le=100)] = Field(
         default=8, description="Attempts to apply an event before it is dead."
     )
+    reconcile_every_s: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        default=3600,
+        description="How often what Stripe lists is compared with the inbox, and what is missing put through it; also "
+        "whenever a receiver starts. 0: only when asked for. Needs STRIPE_API_KEY.",
+    )
     feed_days: Annotated[int, Field(ge=4, le=3650)] = Field(
         default=30,
         description="Days that events of the outgoing feed are kept, whatever became of them: what a paused subscriber "

@@ -82,6 +82,17 @@ event_age = Histogram(
     "inbox_event_age_seconds", "Time from the receipt of an event to the commit that applied it.", buckets=AGE_S
 )
 inbox_attempts = Histogram("inbox_attempts", "Tries that an event had had when it was settled.", buckets=ATTEMPTS)
+reconciled_events = Counter(
+    "reconciled_events_total",
+    "Events that a platform lists, looked for in the inbox: received, or missing (and put through it). A rate of "
+    "missing above zero means deliveries that never came.",
+    ("result",),
+)
+reconciliations = Counter(
+    "reconciliations_total",
+    "Comparisons of a platform's list with the inbox by how they ended: done, failed.",
+    ("result",),
+)
 feed_deliveries = Counter(
     "feed_deliveries_total",
     "Attempts to tell a subscriber of the feed, by the type of the event and what became of it: delivered, retrying, "

@@ -35,7 +35,7 @@ from worker.starting import patient
 from worker.store.db import Pool, make_pool, open_pool
 from worker.store.inbox import Stored
 from worker.unreadable import Runner
-from worker.upkeep import statistics
+from worker.upkeep import reconcile, statistics
 from worker.vault import Vault
 
 log = structlog.get_logger("serve")
@@ -153,6 +153,7 @@ async def _main(settings: Settings) -> None:
     ctx = await open_context(settings)
     for line in await patient(lambda: bootstrap_connections(ctx.pool, ctx.vault, settings)):
         log.info("connection_made", what=line)
+    await patient(lambda: reconcile.hurry(ctx))
     runner = Runner(
         make_app(ctx),
         access_log=None,

@@ -35,7 +35,7 @@ from worker.serve import (
 )
 from worker.starting import patient
 from worker.store import workers
-from worker.upkeep import feed, forget, overdue, statistics, sweep
+from worker.upkeep import checkouts, feed, fees, forget, overdue, reconcile, statistics, sweep
 
 log = structlog.get_logger("work")
 
@@ -48,6 +48,9 @@ TICKS: tuple[tuple[Tick, float], ...] = (
     (sweep.tick, sweep.PERIOD_S),
     (statistics.tick, statistics.PERIOD_S),
     (overdue.tick, overdue.PERIOD_S),
+    (checkouts.tick, checkouts.PERIOD_S),
+    (reconcile.tick, reconcile.PERIOD_S),
+    (fees.tick, fees.PERIOD_S),
     (parents.tick, parents.PERIOD_S),
     (forget.tick, forget.PERIOD_S),
     (feed.tick, feed.PERIOD_S),

@@ -37,6 +37,11 @@ class Context(msgspec.Struct, frozen=True):
     connection: str
     orders_from: tuple[str, ...]
 
+    @property
+    def merchant(self) -> str:
+        """Whose money it is: the connected account, else the account that the connection is of."""
+        return self.prefix.removeprefix("stripe:").removesuffix(":") or self.connection
+
     def key(self, id_: str) -> str:
         return self.prefix + id_
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET
 
+from handlers.merge import state
 from handlers.providers.stripe_objects import Context, amount, links, moved, party, raw_amount, receipt, refs
 from handlers.reading import Node
 from schemas.fact import Fact, Kind, Reading
 from schemas.stated import ChargeTotal, Dispute, Maybe, Payment, Refund
 
+OFF_SESSION = "daybook_attempt"
+"""The name in the metadata of a payment that Daybook makes with a saved payment method, without the customer."""
 _INTENT = {
     "requires_payment_method": "pending",
     "requires_confirmation": "pending",
@@ -51,6 +54,8 @@ def payment_intent(node: Node, context: Context) -> Reading:
         received=received if good else UNSET,
         currency=currency,
         system="stripe",
+        merchant=context.merchant,
+        one_click=True if OFF_SESSION in (node.raw("metadata") or ()) else UNSET,
         method=_method(node, error),
         failure_code=failure[0],
         failure_message=failure[1],
@@ -140,6 +145,7 @@ def _charge_facts(node: Node, context: Context, intent: str | None, *, embedded:
         received=taken if good else UNSET,
         currency=currency,
         system="stripe",
+        merchant=context.merchant,
         method=(details.text("type", 100) if details else None) or UNSET,
         fee=_settled(balance, "fee", currency),
         net=_settled(balance, "net", currency),
@@ -172,6 +178,22 @@ def _settled(balance: Node | None, name: str, currency: str) -> Maybe[int]:
     if balance is None or not balance.has(name) or str(balance.raw("currency")).upper() != currency:
         return UNSET
     return amount(balance, name, currency)
+
+
+def payment_of(charge: Node) -> str:
+    """The key of the payment that a charge is a try of."""
+    return f"stripe:{charge.reference('payment_intent') or charge.identifier('id')}"
+
+
+def cost(charge: Node, balance: Node, event: str) -> Reading | None:
+    """What a charge's balance transaction states of its payment: fee and net. None where it settled in another
+    currency. `event`: who says so."""
+    currency = charge.currency("currency")
+    stated = Payment(fee=_settled(balance, "fee", currency), net=_settled(balance, "net", currency))
+    if stated.fee is UNSET:
+        return None
+    said = state(payment_of(charge), Kind.PAYMENT, stated, at=balance.unix("created"), rank=9, event=event)
+    return Reading((said,), (f"stripe:{charge.identifier('id')}",))
 
 
 def refund(node: Node, context: Context) -> Reading:

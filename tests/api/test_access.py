@@ -101,6 +101,14 @@ ENTRIES: dict[str, Entry] = {
     "list_recurring_orders_orders": Entry(OWNED, "recurring_order_id"),
     "list_payments": Entry(),
     "get_payment": Entry(REACHED, "payment_id"),
+    "list_checkouts": Entry(),
+    "get_checkout": Entry(REACHED, "checkout_id"),
+    "create_checkout": Entry(
+        body=lambda ids: {"contact_id": ids["contact_id"], "amount": 5, "success_url": "https://shop.example"},
+        good=409,  # there is no key of Stripe
+    ),
+    "expire_checkout": Entry(OWNED, "checkout_id", good=LET_IN),
+    "report_checkouts": Entry(),
     "list_templates": Entry(),
     "get_template": Entry(BUILT_IN, "slug"),
     "create_template": Entry(body=lambda _: {"slug": f"t-{new_id()}", "name": "T", "type": "sale"}, good=201),
@@ -152,6 +160,15 @@ ENTRIES: dict[str, Entry] = {
         body=lambda _: {"name": f"c-{new_id()}", "provider": "stripe", "secret": "hush"}, good=201
     ),
     "change_connection": Entry(WHOLE, "connection_id", lambda _: {"settings": {}}),
+    "list_reconciliations": Entry(WHOLE, "connection_id"),
+    "create_reconciliation": Entry(
+        WHOLE,
+        "connection_id",
+        lambda _: {"since": "2026-09-20T00:00:00Z"},
+        good=409,  # it has no key of Stripe
+    ),
+    "get_reconciliation": Entry(WHOLE, "connection_id", good=404),  # there is none of this id
+    "list_differences": Entry(WHOLE, "connection_id", good=404),
     "get_refusals": Entry(WHOLE, "connection_id"),
     "verify_refusals": Entry(WHOLE, "connection_id"),
     "list_tokens": Entry(),
@@ -194,7 +211,7 @@ class Rows:
             "contact_id": contact["id"], "deal_id": deal["id"], "order_id": order["id"],
             "item_id": order["items"][0]["id"], "charge_id": order["charges"][0]["id"],
             "payment_id": paid["payments"][0]["id"], "event_id": await self._event(order["id"]),
-            "sales_plan_id": new_id(), "slug": "sale",
+            "sales_plan_id": new_id(), "slug": "sale", "checkout_id": await self._checkout(contact["id"], order["id"]),
             "recurring_order_id": await self._recurring(contact["id"], owner_id),
         }  # fmt: skip
 
@@ -233,15 +250,33 @@ class Rows:
             made[f"{noun}_id"] = (await self.api.post(f"/{path}", body, token=self.admin))["id"]
         unit = {"product_id": made["product_id"], "serial_number": "1"}
         made["unit_id"] = (await self.api.post("/units", unit, token=self.admin))["id"]
-        return {**made, "delivery_id": new_id()}
+        return {**made, "delivery_id": new_id(), "reconciliation_id": new_id()}
 
-    async def _event(self, order_id: str) -> str:
-        """An applied event that is part of this order."""
-        pool, event_id, connection_id = self.api.shop.ctx.pool, new_id(), new_id()
+    async def _checkout(self, contact_id: str, order_id: str) -> str:
+        """A checkout that is open in this order."""
+        pool, checkout_id = self.api.shop.ctx.pool, new_id()
+        await pool.execute(
+            "INSERT INTO checkouts (account_id, id, connection_id, state, contact_id, order_id, currency, amount, params, "
+            "lines, actor, session_id, expires_at, created_at) VALUES ($1, $2, $3, 'opened', $4, $5, 'BRL', 5, '{}', '[]', "
+            "'token:t', $6, now(), now())",
+            self.account_id, checkout_id, await self._connection(), contact_id, order_id, f"cs_{checkout_id}",
+        )  # fmt: skip
+        await pool.execute(
+            "INSERT INTO links VALUES ($1, $2, $3)", self.account_id, f"stripe:cs_{checkout_id}", order_id
+        )
+        return checkout_id
+
+    async def _connection(self) -> str:
+        pool, connection_id = self.api.shop.ctx.pool, new_id()
         await pool.execute(
             "INSERT INTO connections (account_id, id, name, provider, secrets) VALUES ($1, $2::uuid, $3, 'stripe', $4)",
             self.account_id, connection_id, f"c-{connection_id}", self.api.shop.ctx.vault.seal(["hush"]),
         )  # fmt: skip
+        return connection_id
+
+    async def _event(self, order_id: str) -> str:
+        """An applied event that is part of this order."""
+        pool, event_id, connection_id = self.api.shop.ctx.pool, new_id(), await self._connection()
         await pool.execute(
             "INSERT INTO events (account_id, id, connection_id, dedupe, delivery_id, topic, lane, livemode, id_conflict, "
             "received_at, headers, body) VALUES ($1, $2, $3, $4, 'd', 't', 'orders', true, false, now(), '{}', '{}')",
@@ -290,7 +325,7 @@ def expected(operation: Operation, who: Who, whose: str, *, privacy: bool) -> in
         return 404
     if whose == "own" or entry.kind in (WHOLE, BUILT_IN):
         if (
-            operation.name in ("create_order", "create_recurring_order")
+            operation.name in ("create_order", "create_recurring_order", "create_checkout")
             and whose != "own"
             and (narrow or whose == "elsewhere")
         ):

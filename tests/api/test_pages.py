@@ -42,6 +42,25 @@ async def a_payment(api: Api, _parent: str) -> None:
     await api.shop.deliver("stripe", edited(body, **named))
 
 
+async def a_checkout(api: Api, _parent: str) -> None:
+    """One that was never opened: there is no key of Stripe here."""
+    contact_id = await api.contact(f"{new_id()}@example.com")
+    await api.shop.ctx.pool.execute(
+        "INSERT INTO checkouts (account_id, id, connection_id, state, contact_id, order_id, currency, amount, params, "
+        "lines, actor, expires_at, created_at) VALUES ($1, $2, $3, 'refused', $4, $2, 'BRL', 5, '{}', '[]', 'token:t', "
+        "now(), now())",
+        api.shop.account_id, new_id(), api.shop.connections["stripe"], contact_id,
+    )  # fmt: skip
+
+
+async def a_reconciliation(api: Api, parent: str) -> None:
+    await api.shop.ctx.pool.execute(
+        "INSERT INTO reconciliations (account_id, id, connection_id, asked_by, state, since, until, created_at) VALUES "
+        "($1, $2, $3, 'daybook', 'done', now() - interval '1 hour', now(), now())",
+        api.shop.account_id, new_id(), parent,
+    )  # fmt: skip
+
+
 async def a_connection(api: Api, _parent: str) -> None:
     await api.post("/connections", {"name": f"c-{new_id()}", "provider": "stripe", "secret": "hush"})
 
@@ -98,6 +117,8 @@ MAKERS: dict[str, Maker] = {
     "list_payments": a_payment,
     "list_recurring_orders": a_recurring_order,
     "list_charge_attempts": an_attempt,
+    "list_checkouts": a_checkout,
+    "list_reconciliations": a_reconciliation,
     "list_contacts": a_contact,
     "list_events": an_event,
     "list_connections": a_connection,
@@ -119,6 +140,7 @@ NOT_BY_TIME = {
     "list_stock": "is sorted by sku: what is added may come later in it",
     "list_accounts": "is the asker's own account",
     "list_recurring_orders_orders": "shows the first on top: what is added comes last",
+    "list_differences": "is one comparison's, which goes back in time: what is added comes later in it",
 }
 LISTS = [
     operation
@@ -149,6 +171,9 @@ async def address(api: Api, operation: Operation) -> tuple[str, str]:
         parent = (await api.order(contact_id))["id"]
     elif parameter == "recurring_order_id":
         parent = await planned(api)
+    elif parameter == "connection_id":
+        body = {"name": f"c-{new_id()}", "provider": "stripe", "secret": "hush"}
+        parent = (await api.post("/connections", body))["id"]
     elif parameter == "subscriber_id":
         parent = (await api.post("/subscribers", {"url": "https://8.8.8.8/hooks"}))["id"]
     else:

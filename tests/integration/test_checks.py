@@ -27,6 +27,12 @@ ATTEMPT = (
     "'scheduled', 'succeeded', connection_id, 5, 'BRL', '{{}}', 'pi_{number}', now(), now() FROM recurring_orders; "
 )
 OPENED = "UPDATE charge_attempts SET state = 'created', settled_at = NULL, next_check_at = now()"
+CHECKOUT = (
+    "INSERT INTO checkouts (account_id, id, connection_id, contact_id, order_id, currency, amount, params, lines, actor, "
+    "expires_at, created_at, state, session_id, next_attempt_at) "
+    "SELECT account_id, uuidv7(), (SELECT id FROM connections WHERE name = 'stripe'), contact_id, id, 'BRL', 5, '{}', '[]', "
+    "'test', now(), now(),"
+)
 PLANTED = {
     "event_without_state": "DELETE FROM event_states",
     "state_without_event": "DELETE FROM events",
@@ -59,6 +65,11 @@ PLANTED = {
     "recurring_never_due": PLANNED + "UPDATE recurring_orders SET due_at = NULL",
     "stock_level_is_not_the_sum": "INSERT INTO stock_levels SELECT account_id, id, 'A', 'on_hand', 1 FROM orders",
     "stock_moved_by_nothing": MOVED.format(order="uuidv7()"),
+    "checkout_without_order": f"{CHECKOUT} 'opened', 'cs_none', NULL FROM orders WHERE origin = 'stripe'",
+    "checkout_left_behind": f"{CHECKOUT} 'opening', NULL, now() - interval '1 hour' FROM orders WHERE origin = 'stripe'",
+    "reconciliation_left_behind": "INSERT INTO reconciliations (account_id, id, connection_id, asked_by, since, until, "
+    "next_attempt_at, created_at) SELECT account_id, uuidv7(), connection_id, 'test', now() - interval '2 hours', now(), "
+    "now() - interval '1 hour', now() FROM events WHERE topic LIKE 'checkout%'",
     "stock_is_not_the_effect": MOVED.format(order="id"),
 }
 """The others (an event without a next attempt, an order without a contact, a sale twice) a constraint refuses."""

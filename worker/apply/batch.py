@@ -7,7 +7,7 @@ event that cannot be applied stands alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -16,7 +16,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from handlers.fold import Folded, fold, waiting_for
 from handlers.merge import merge_dossiers
-from schemas.fact import Reading
+from schemas.fact import Dossier, Reading
 from worker import tracing
 from worker.apply import contacts, subscriptions, told
 from worker.apply.hydrate import hydrate
@@ -166,17 +166,26 @@ def _outcomes(group: Group, result: Folded) -> list[Outcome]:
 
 
 async def take_over(
-    connection: Pooled, account_id: str, order_id: str, others: Sequence[str], now: int, actor: str
+    connection: Pooled,
+    account_id: str,
+    order_id: str,
+    others: Sequence[str],
+    now: int,
+    actor: str,
+    said: Callable[[Dossier], Dossier] | None = None,
 ) -> Sequence[Record]:
-    """Join other dossiers, which mention this order by name, into its own. Runs in the transaction that made it. What
-    it wakes comes back, to be told of after the commit."""
+    """Join other dossiers, which mention this order by name, into its own, and what is `said` of it beside. Runs in the
+    transaction that made it, or makes it now. What it wakes comes back, to be told of after the commit."""
     held = await dossiers.lock(connection, account_id, [order_id, *others])
     before = await orders.load(connection, account_id, held)
     merged = tuple(id_ for id_ in sorted(held) if id_ != order_id)
-    dossier = held[order_id]
+    dossier = held.get(order_id, Dossier())
     for id_ in merged:
         dossier = merge_dossiers(dossier, held[id_])
-    group = Group(order_id, dossier, True, before.get(order_id), merged, tuple(id_ for id_ in merged if id_ in before))
+    if said:
+        dossier = said(dossier)
+    merged_orders = tuple(id_ for id_ in merged if id_ in before)
+    group = Group(order_id, dossier, said is None, before.get(order_id), merged, merged_orders)
     folded = [(group, fold(dossier, (), now))]
     await _save(connection, account_id, folded, now, actor)
     return await _finish(connection, account_id, folded)
@@ -224,9 +233,7 @@ async def _save(
     changes = []
     for group, result in folded:
         if result.order:
-            contact = (
-                result.order.contact_id or found.get(group.id) or (group.before.contact_id if group.before else "")
-            )
+            contact = orders.contact_of(group.before, result.order, found.get(group.id))
             events = tuple(event_id for event_id, _ in group.readings)
             changes.append(
                 Change(

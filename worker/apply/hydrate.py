@@ -25,18 +25,20 @@ class Hydrated(msgspec.Struct, frozen=True):
     later: dict[str, str]
 
 
+def keyless(provider: str) -> str:
+    """Why an event waits that cannot be read without calling its provider."""
+    return f"the body holds only ids, and there is no API key of {provider} to fetch the object with"
+
+
 async def hydrate(ctx: Context, wanted: Sequence[Wanted]) -> Hydrated:
     """Run each distinct fetch once."""
     answers: dict[tuple[str, str], dict[str, Any] | Exception] = {}
     found = Hydrated({}, [], {})
     async with aiohttp.ClientSession() as session:
         for event in wanted:
-            api = outside.api_of(event.provider, ctx.settings)
+            api = outside.api_of(event.connection, event.provider, ctx.settings)
             if api is None:
-                reason = (
-                    f"the body holds only ids, and there is no API key of {event.provider} to fetch the object with"
-                )
-                found.outcomes.append(Outcome(event.event_id, "waiting", reason))
+                found.outcomes.append(Outcome(event.event_id, "waiting", keyless(event.provider)))
                 continue
             got = {}
             for fetch in event.fetches:

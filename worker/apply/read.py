@@ -23,6 +23,7 @@ class Wanted(msgspec.Struct, frozen=True):
     """An event that can be read only once objects have been fetched."""
 
     event_id: str
+    connection: str
     provider: str
     fetches: tuple[Fetch, ...]
 
@@ -65,7 +66,7 @@ def _read(row: asyncpg.Record, fetched: Mapping[str, dict[str, Any]]) -> Reading
         )
         missing = tuple(fetch for fetch in adapter.fetches(event) if fetch.name not in fetched)
         if missing:
-            return Wanted(event_id, row["provider"], missing)
+            return Wanted(event_id, row["connection"], row["provider"], missing)
         found = adapter.facts(event)
     except Unmappable as error:
         return Outcome(event_id, "dead", str(error))

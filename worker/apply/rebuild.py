@@ -45,7 +45,7 @@ async def write(
             id=id_,
             before=before.get(id_),
             after=order,
-            contact_id=order.contact_id or found.get(id_) or before[id_].contact_id,
+            contact_id=orders.contact_of(before.get(id_), order, found.get(id_)),
             actor=actor,
         )
         for id_, order in derived.items()

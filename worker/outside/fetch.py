@@ -30,9 +30,10 @@ class Api(msgspec.Struct, frozen=True):
     headers: Mapping[str, str]
 
 
-def api_of(provider: str, settings: Settings) -> Api | None:
-    """The API of a provider, or None where no key was given for it."""
-    if provider == "stripe" and settings.stripe_api_key:
+def api_of(connection: str, provider: str, settings: Settings) -> Api | None:
+    """The API that a connection (by name) may ask, or None where it has no key. The key of the environment is that of
+    the connection `stripe`: **with it another account's connection would read what is not theirs**."""
+    if connection == provider == "stripe" and settings.stripe_api_key:
         key = settings.stripe_api_key.get_secret_value()
         return Api(settings.stripe_api_base, {"Authorization": f"Bearer {key}"})
     return None

@@ -206,3 +206,20 @@ SELECT a.account_id, a.id, a.payment_intent_id FROM charge_attempts a
 SELECT account_id, id, status FROM recurring_orders
  WHERE managed_by = 'manual' AND status IN ('pending', 'active') AND attempt_id IS NULL AND NOT held AND due_at IS NULL
  LIMIT 20
+
+-- checkout_without_order: a checkout whose session is open has the order of that session
+SELECT k.account_id, k.id, k.session_id FROM checkouts k
+ WHERE k.state = 'opened' AND NOT EXISTS (
+     SELECT FROM links l JOIN orders o ON o.account_id = l.account_id AND o.id = l.dossier_id
+      WHERE l.account_id = k.account_id AND l.key = 'stripe:' || k.session_id)
+ LIMIT 20
+
+-- checkout_left_behind: a checkout that is being opened is taken up within minutes
+SELECT account_id, id, next_attempt_at FROM checkouts
+ WHERE next_attempt_at < now() - interval '15 minutes'
+ LIMIT 20
+
+-- reconciliation_left_behind: a comparison with what a platform lists goes on within minutes
+SELECT account_id, id, next_attempt_at FROM reconciliations
+ WHERE next_attempt_at < now() - interval '15 minutes'
+ LIMIT 20

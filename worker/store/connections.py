@@ -74,6 +74,12 @@ async def find(pool: Pool, name: str) -> ConnectionRow | None:
         return _found(await connection.fetchrow(_SQL["find_connection"], name))
 
 
+async def named(connection: Pooled, account_id: str, name: str) -> ConnectionRow | None:
+    """The account's connection of this name."""
+    found = _found(await connection.fetchrow(_SQL["find_connection"], name))
+    return found if found is not None and found.account_id == account_id else None
+
+
 async def list_(pool: Pool, account_id: str, *, before: str | None = None, limit: int = 1000) -> list[ConnectionRow]:
     """The account's connections, newest first; those older than `before` (an id)."""
     async with acquire(pool) as connection:

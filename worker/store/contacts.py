@@ -67,6 +67,7 @@ async def merge(connection: Pooled, account_id: str, merged: Mapping[str, str]) 
     targets = [merged[source] for source in sources]
     for name in (
         "merge_keys", "merge_deals", "merge_orders", "merge_units", "merge_sales_plans", "merge_recurring_orders",
+        "merge_checkouts",
     ):  # fmt: skip
         await connection.execute(_SQL[name], account_id, sources, targets)
     await seeds.merge(connection, account_id, merged)

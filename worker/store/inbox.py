@@ -100,6 +100,7 @@ async def store(pool: Pool, events: Sequence[NewEvent]) -> list[Stored]:
                 [event.account_id for event in missing],
                 [event.connection_id for event in missing],
                 [event.dedupe for event in missing],
+                [event.delivery_id for event in missing],
             )
             for row in found:
                 account = accounts[row["connection_id"]]
@@ -152,6 +153,53 @@ async def _insert(connection: Pooled, rows: Sequence[NewEvent]) -> dict[str, boo
         RESCUE_AFTER,
     )
     return {row["id"]: row["id_conflict"] for row in inserted}
+
+
+async def listed(
+    connection: Pooled, account_id: str, connection_id: str, delivery_ids: Sequence[str]
+) -> dict[str, tuple[str, str]]:
+    """By delivery id, (event, state) of those that are here. Of several events of one id, one that is settled."""
+    rows = await connection.fetch(_SQL["listed_events"], account_id, connection_id, delivery_ids)
+    found: dict[str, tuple[str, str]] = {}
+    for row in rows:
+        if row["delivery_id"] not in found or row["state"] in ("applied", "ignored"):
+            found[row["delivery_id"]] = (row["id"], row["state"])
+    return found
+
+
+async def store_fetched(
+    connection: Pooled, account_id: str, connection_id: str, events: Sequence[NewEvent]
+) -> set[str]:
+    """Store events of a connection that its platform lists and that were never delivered; the ids of what was new."""
+    rows = sorted(events, key=lambda event: event.dedupe)
+    inserted = await connection.fetch(
+        _SQL["insert_fetched"],
+        account_id,
+        connection_id,
+        [event.id for event in rows],
+        [event.dedupe for event in rows],
+        [event.delivery_id for event in rows],
+        [event.topic for event in rows],
+        [event.livemode for event in rows],
+        [event.occurred_at for event in rows],
+        [event.received_at for event in rows],
+        [event.headers for event in rows],
+        [event.body for event in rows],
+        RESCUE_AFTER,
+    )
+    return {row["id"] for row in inserted}
+
+
+async def unread(connection: Pooled, account_id: str, limit: int) -> int:
+    """How many events the account has received and not applied, counted up to the limit."""
+    found: int = await connection.fetchval(_SQL["unread"], account_id, limit)
+    return found
+
+
+async def rearm_keyless(connection: Pooled, account_id: str, connection_id: str, reason: str, limit: int) -> list[str]:
+    """Events of a connection that waited with this reason are received again: their ids."""
+    rows = await connection.fetch(_SQL["rearm_keyless"], account_id, connection_id, reason, limit, RESCUE_AFTER)
+    return sorted(row["event_id"] for row in rows)
 
 
 async def open_batch(pool: Pool, account_id: str, batch_id: str, worker: str, event_ids: Sequence[str]) -> None:

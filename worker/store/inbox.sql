@@ -11,13 +11,14 @@ WITH given AS (
     INSERT INTO events (account_id, id, connection_id, dedupe, delivery_id, topic, lane, livemode, id_conflict, occurred_at,
                         received_at, headers, body)
     SELECT account_id, id, connection_id, dedupe, delivery_id, topic, lane, livemode,
-           -- LIMIT keeps the planner from reading all events once in place of looking up a few
-           conflict OR (sound AND (
-               SELECT true FROM events e
-                WHERE e.account_id = g.account_id AND e.connection_id = g.connection_id AND e.delivery_id = g.delivery_id
-                LIMIT 1) IS NOT NULL),
-           occurred_at, received_at, headers, body
+           conflict OR (sound AND twin.fetched IS NOT NULL), occurred_at, received_at, headers, body
       FROM given g
+      LEFT JOIN LATERAL (
+           -- LIMIT keeps the planner from reading all events once in place of looking up a few
+           SELECT e.fetched FROM events e
+            WHERE e.account_id = g.account_id AND e.connection_id = g.connection_id AND e.delivery_id = g.delivery_id
+            LIMIT 1) AS twin ON g.sound
+     WHERE twin.fetched IS NOT TRUE
      ORDER BY account_id, connection_id, dedupe
     ON CONFLICT (account_id, connection_id, dedupe) DO NOTHING
     RETURNING account_id, id, lane, received_at, id_conflict
@@ -27,11 +28,59 @@ WITH given AS (
 )
 SELECT id, id_conflict FROM stored
 
--- known_events: the events that the given deliveries repeat, with what became of them
+-- known_events: the events that the given deliveries repeat, with what became of them; one that was had from the
+-- platform's list is repeated by its id alone
 SELECT e.connection_id, e.dedupe, e.id, e.lane, s.state
   FROM unnest($1::uuid[], $2::uuid[], $3::bytea[]) AS g (account_id, connection_id, dedupe)
   JOIN events e USING (account_id, connection_id, dedupe)
   JOIN event_states s ON s.account_id = e.account_id AND s.event_id = e.id
+ UNION ALL
+SELECT g.connection_id, g.dedupe, e.id, e.lane, s.state
+  FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::text[]) AS g (account_id, connection_id, dedupe, delivery_id)
+ CROSS JOIN LATERAL (
+       SELECT account_id, id, lane FROM events f
+        WHERE f.account_id = g.account_id AND f.connection_id = g.connection_id AND f.delivery_id = g.delivery_id
+          AND f.fetched
+        LIMIT 1) AS e -- as above
+  JOIN event_states s ON s.account_id = e.account_id AND s.event_id = e.id
+
+-- listed_events: of what a platform lists, the events that are here, with what became of them
+SELECT e.delivery_id, e.id, s.state
+  FROM events e JOIN event_states s ON s.account_id = e.account_id AND s.event_id = e.id
+ WHERE e.account_id = $1 AND e.connection_id = $2 AND e.delivery_id = ANY ($3)
+ ORDER BY e.id
+
+-- insert_fetched: store events that a platform lists and that were never delivered, in the lane of bulk work
+WITH stored AS (
+    INSERT INTO events (account_id, id, connection_id, dedupe, delivery_id, topic, lane, livemode, id_conflict, occurred_at,
+                        received_at, headers, body, fetched)
+    SELECT $1, id, $2, dedupe, delivery_id, topic, 'bulk', livemode, false, occurred_at, received_at, headers, body, true
+      FROM unnest($3::uuid[], $4::bytea[], $5::text[], $6::text[], $7::boolean[], $8::timestamptz[], $9::timestamptz[],
+                  $10::text[], $11::bytea[])
+        AS g (id, dedupe, delivery_id, topic, livemode, occurred_at, received_at, headers, body)
+     ORDER BY dedupe
+    ON CONFLICT DO NOTHING
+    RETURNING id, received_at
+), opened AS (
+    INSERT INTO event_states (account_id, event_id, lane, next_attempt_at)
+    SELECT $1, id, 'bulk', received_at + $12::interval FROM stored
+)
+SELECT id FROM stored
+
+-- unread: how many events an account has received and not applied, up to a limit
+SELECT count(*) FROM (SELECT FROM event_states WHERE account_id = $1 AND state = 'received' LIMIT $2) AS unread
+
+-- rearm_keyless: events of a connection that waited for an API key are received again, in the lane of bulk work
+WITH chosen AS (
+    SELECT s.event_id FROM event_states s JOIN events e ON e.account_id = s.account_id AND e.id = s.event_id
+     WHERE s.account_id = $1 AND s.state = 'waiting' AND s.reason = $3 AND e.connection_id = $2
+     ORDER BY s.event_id LIMIT $4 FOR UPDATE OF s SKIP LOCKED
+)
+UPDATE event_states s
+   SET state = 'received', reason = NULL, attempts = 0, lane = 'bulk', next_attempt_at = now() + $5::interval,
+       settled_at = NULL
+  FROM chosen WHERE s.account_id = $1 AND s.event_id = chosen.event_id
+RETURNING s.event_id
 
 -- open_batch: write down which events a worker is about to apply, before it begins
 INSERT INTO batches (account_id, id, worker, event_ids) VALUES ($1, $2, $3, $4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -40,6 +41,14 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     contact_id: str
     actor: str
     events: tuple[str, ...] = ()
+
+
+def contact_of(before: Held | None, after: Order, found: str | None) -> str:
+    """The contact of an order: whom a person named, else whom its documents name (`found`, where they were looked up),
+    else whose it was. A contact that was named and has become another since stays the one that it has become."""
+    if before is not None and after.contact_id is not None and after.contact_id == before.order.contact_id:
+        return before.contact_id
+    return after.contact_id or found or (before.contact_id if before else "")
 
 
 async def begin_deriving(connection: Pooled) -> None:
@@ -258,7 +267,7 @@ async def number_of(connection: Pooled, account_id: str, order_id: str) -> int |
     return found
 
 
-async def due(connection: Pooled, limit: int) -> list[tuple[str, str]]:
+async def due(connection: Pooled, now: datetime, limit: int) -> list[tuple[str, str]]:
     """(account, order) of unpaid orders that are past due and do not say so yet."""
-    rows = await connection.fetch(_SQL["due_orders"], limit)
+    rows = await connection.fetch(_SQL["due_orders"], limit, now)
     return [(row["account_id"], row["id"]) for row in rows]

@@ -158,5 +158,5 @@ SELECT number FROM orders WHERE account_id = $1 AND id = $2
 
 -- due_orders: unpaid orders whose due date has passed and that do not say so yet
 SELECT account_id, id FROM orders
- WHERE due_at <= now() AND payment_status IN ('pending', 'partially_paid')
+ WHERE due_at <= $2 AND payment_status IN ('pending', 'partially_paid')
  ORDER BY due_at LIMIT $1

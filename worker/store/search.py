@@ -43,6 +43,12 @@ _PAYMENTS = {
     "attempted_from": "p.attempted_at >= {}",
     "attempted_to": "p.attempted_at < {}",
 }
+_CHECKOUTS = {
+    "contact_id": "c.contact_id = {}",
+    "order_id": "c.order_id = {}",
+    "created_from": "c.created_at >= {}",
+    "created_to": "c.created_at < {}",
+}
 _EVENTS = {
     "connection": "e.connection_id = (SELECT id FROM connections c WHERE c.account_id = e.account_id AND c.name = {})",
     "topic": "e.topic = {}",
@@ -104,6 +110,8 @@ _WITHIN = {
     "payments": "p.order_id IN (SELECT w.order_id FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = {})",
     "recurring_orders": """r.contact_id IN (
         SELECT c.id FROM contacts c WHERE c.account_id = $1 AND c.owner_id = {})""",
+    "checkouts": """(c.contact_id IN (SELECT n.id FROM contacts n WHERE n.account_id = $1 AND n.owner_id = {0})
+        OR c.order_id IN (SELECT w.order_id FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = {0}))""",
     "contacts": "c.owner_id = {}",
     "deals": "d.owner_id = {}",
 }
@@ -230,6 +238,15 @@ async def recurring_orders(
     query.add_filters(_RECURRING, given)
     if given.get("held"):
         query.add("r.held" if given["held"] == "true" else "NOT r.held")
+    return await query.run(connection, "created_at", before, limit)
+
+
+async def checkouts(
+    connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
+) -> Found:
+    """Checkouts by their filters."""
+    query = _Query(reach, "checkouts")
+    query.add_filters(_CHECKOUTS, given)
     return await query.run(connection, "created_at", before, limit)
 
 

@@ -1,0 +1,95 @@
+"""Checkouts over the API (P1)."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from handlers.checkout import standing
+from schemas.account import Permission
+from schemas.api.checkout import CheckoutBody, CheckoutCreate, CheckoutPage, CheckoutQuery
+from schemas.checkout import Standing
+from worker.actions import checkouts as actions
+from worker.api import cursor
+from worker.api.idempotency import HEADER
+from worker.api.operation import Ask, Operations, answer, missing
+from worker.store import checkouts, dossiers, search
+from worker.store.records import Row
+from worker.store.snapshot import snapshot
+
+OPERATIONS = Operations("checkouts", registry=True)
+
+
+@OPERATIONS.declare("GET", "/checkouts", "List checkouts", query=CheckoutQuery, answer=CheckoutPage)
+async def list_checkouts(ask: Ask, query: CheckoutQuery) -> web.Response:
+    """Newest first. All filters given must hold."""
+    place = cursor.decode("checkouts", query.cursor)
+    before = (place.moment, place.id) if place else None
+    given = query.model_dump(exclude={"limit", "cursor"})
+    async with snapshot(ask.ctx.pool) as connection:
+        found = await search.checkouts(connection, ask.reach, given, before, query.limit + 1)
+        rows = await checkouts.read(connection, ask.reach, [id_ for _, id_ in found[: query.limit]])
+    return answer(cursor.page(CheckoutPage, [_body(row) for row in rows], found, "checkouts", query.limit))
+
+
+@OPERATIONS.declare("GET", "/checkouts/{checkout_id}", "Get a checkout", answer=CheckoutBody)
+async def get_checkout(ask: Ask, checkout_id: str) -> web.Response:
+    """Where a checkout is. What the money did is told by its order."""
+    return await _shown(ask, checkout_id)
+
+
+@OPERATIONS.declare(
+    "POST",
+    "/checkouts",
+    "Open a checkout",
+    permission=Permission.CRM_MANAGE,
+    body=CheckoutCreate,
+    answer=CheckoutBody,
+    statuses={
+        201: "The session is open, and its order is made.",
+        202: "Stripe gave no clear answer yet. It is asked again by itself: GET the checkout until it is open.",
+    },
+    errors=(409,),
+    headers=("Location",),
+)
+async def create_checkout(ask: Ask, body: CheckoutCreate) -> web.Response:
+    """Opens a Checkout Session at Stripe and makes its order before anything is paid: both or neither, whatever is
+    killed in between. Send an `Idempotency-Key`: who comes again with it finds the checkout that was begun.
+    """
+    given = ask.request.headers.get(HEADER)
+    checkout_id = await actions.open_(ask.ctx, ask.actor, body, given)
+    response = await _shown(ask, checkout_id, made=True)
+    response.headers["Location"] = f"/api/v1/checkouts/{checkout_id}"
+    return response
+
+
+@OPERATIONS.declare(
+    "POST",
+    "/checkouts/{checkout_id}/expire",
+    "Expire a checkout",
+    permission=Permission.CRM_MANAGE,
+    answer=CheckoutBody,
+    errors=(409,),
+)
+async def expire_checkout(ask: Ask, checkout_id: str) -> web.Response:
+    """Nobody can pay in its session any more. One in which the customer has paid, or that has expired, is refused."""
+    await actions.expire(ask.ctx, ask.actor, checkout_id)
+    return await _shown(ask, checkout_id)
+
+
+async def _shown(ask: Ask, checkout_id: str, *, made: bool = False) -> web.Response:
+    async with snapshot(ask.ctx.pool) as connection:
+        rows = await checkouts.read(connection, ask.reach, [checkout_id])
+    if not rows:
+        return missing("checkouts")
+    body = _body(rows[0])
+    opening = body.status is Standing.OPENING
+    return answer(body, (202 if opening else 201) if made else 200)
+
+
+def _body(row: Row) -> CheckoutBody:
+    given = {name: value for name, value in row.items() if name not in ("state", "dossier")}
+    content = row["dossier"]
+    status = standing(row["state"], row["session_id"], None if content is None else dossiers.decode(content))
+    if status is not Standing.OPEN:
+        given["url"] = None
+    return CheckoutBody(**given, status=status)
