@@ -133,7 +133,7 @@ async def _of_order(
     access.check_write(actor, row["owner_id"], "orders")
     if row["status"] == Status.VOID:
         raise Refused("terminal", "The order is void, which is final.", remedy="Make a new order.")
-    offer = await offers.RECORDS.read(connection, account_id, [row["offer_id"]]) if row["offer_id"] else []
+    offer = await offers.RECORDS.read(connection, within, [row["offer_id"]]) if row["offer_id"] else []
     in_parts = not offer or offer[0]["partial_payment"]
     sold = checkout.part(row["title"], row["summary"]["remaining"], wish.get("amount"), in_parts=in_parts)
     contacts = await contact_reads.read(connection, within, [row["contact_id"]])

@@ -21,7 +21,7 @@ from schemas.api.recurring_order import (
 )
 from worker.actions import recurring as actions
 from worker.api import cursor, order_views, recurring_views
-from worker.api.operation import Ask, Operations, answer, changed_meanwhile, missing
+from worker.api.operation import Ask, Operations, answer, missing
 from worker.context import Context
 from worker.store import charge_attempts, order_reads, recurring_orders, search
 from worker.store.db import acquire
@@ -201,9 +201,7 @@ async def _done(ask: Ask, id_: str, verb: Verb) -> web.Response:
         rows = await recurring_orders.read(connection, ask.reach, [id_])
     if not rows:
         return missing(NOUN)
-    if not ask.expects(rows[0].version):
-        return changed_meanwhile(rows[0].version)
-    await verb(ask.ctx, ask.actor, id_, rows[0].version if "If-Match" in ask.request.headers else None)
+    await verb(ask.ctx, ask.actor, id_, ask.expected(rows[0].version))
     return await _shown(ask, id_)
 
 
