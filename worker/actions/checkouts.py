@@ -121,7 +121,7 @@ async def _of_order(
     ctx: Context, connection: Pooled, actor: Actor, wish: dict[str, Any], request_key: str | None, now: datetime
 ) -> Wanted:
     """A checkout that pays for an order that there is, or for a part of it."""
-    within, account_id = access.reach(actor), actor.account_id
+    within = access.reach(actor)
     order_id = await order_reads.surviving(connection, within, wish["order_id"]) or wish["order_id"]
     rows = await order_reads.read(connection, within, [order_id])
     if not rows:
