@@ -29,7 +29,7 @@ from worker.actions.orders import given, stated
 from worker.apply import told
 from worker.apply.answers import answered
 from worker.context import Context
-from worker.errors import Transient, classify
+from worker.errors import Transient, Unclear, classify
 from worker.ids import new_id
 from worker.outside.outcome import Conflict, Declined, Limited, Outcome, Succeeded, Unknown
 from worker.outside.outcome import Refused as StripeRefused
@@ -306,7 +306,7 @@ async def expire(ctx: Context, actor: Actor, checkout_id: str) -> None:
         case StripeRefused(message=message):
             raise Refused("stripe_refused", f"Stripe did not expire it: {message}", remedy="Look at its order.")
         case _:
-            raise Transient("Stripe gave no clear answer")
+            raise Unclear("Stripe gave no clear answer.")
 
 
 async def _end(ctx: Context, account_id: str, checkout_id: str, state: str, problem: str | None) -> None:

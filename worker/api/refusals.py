@@ -6,7 +6,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from handlers.errors import Locked, Refused
-from worker.errors import Transient, UserError, classify
+from worker.errors import Transient, Unclear, UserError, classify
 from worker.problems import problem
 
 RETRY_AFTER_S = 2
@@ -45,9 +45,10 @@ def refusal(error: Exception) -> web.Response | None:
         errors = [{"field": field, "message": error.message}] if field else []
         return problem(STATUSES.get(code, 409), str(error), code=code, errors=errors)
     if isinstance(classify(error), Transient):
+        said = str(error) if isinstance(error, Unclear) else "The database could not answer at this moment."
         return problem(
             503,
-            f"The database could not answer at this moment. Send it again in {RETRY_AFTER_S} s.",
+            f"{said} Send it again in {RETRY_AFTER_S} s.",
             headers={"Retry-After": str(RETRY_AFTER_S)},
         )
     return None
