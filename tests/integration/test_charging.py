@@ -578,18 +578,12 @@ TROUBLES = (
 CALLS = ("payment_intents.create", "payment_intents.confirm", "payment_intents.retrieve")
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 async def test_C6_whatever_happens_in_whatever_order_each_cycle_is_charged_once(
     till: Till, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     chance = random.Random(seed)
-    cards = (
-        "pm_card_visa",
-        "pm_card_visa",
-        "pm_card_chargeDeclinedInsufficientFunds",
-        "pm_card_authenticationRequired",
-    )
-    ids = [await till.plan(chance.choice(cards), total_payments=chance.choice([None, 2, 4])) for _ in range(6)]
+    ids = [await till.plan(total_payments=chance.choice([None, 4, 9])) for _ in range(8)]
 
     async def verb() -> None:
         act = chance.choice([recurring.pause, recurring.activate, recurring.activate, recurring.charge])
@@ -623,16 +617,17 @@ async def test_C6_whatever_happens_in_whatever_order_each_cycle_is_charged_once(
     async def switch() -> None:
         await accounts.change(till.ctx.pool, till.shop.account_id, {"charging_stopped": chance.random() < 0.3})
 
-    for _ in range(40):
-        if chance.random() < 0.4:
+    for _ in range(60):
+        if chance.random() < 0.5:
             till.stand_in.trouble(chance.choice(TROUBLES), on=chance.choice(CALLS), times=chance.choice([1, 1, 3]))
         if chance.random() < 0.2:
-            till.stand_in.bank(decline(chance.choice(["insufficient_funds", "processing_error", "lost_card"])))
+            code = chance.choice(["insufficient_funds"] * 5 + ["lost_card"])
+            till.stand_in.bank(decline(code), customer=(await till.found(chance.choice(ids)))["stripe_customer_id"])
         step = chance.choice(
-            [verb, new_card, killed, killed, old_webhooks, till.webhooks, till.look, till.look, switch]
+            [verb, new_card, killed, killed, killed, old_webhooks, till.look, till.look, till.look, till.look, switch]
         )
         await step()
-        till.set(till.now + chance.choice([0, 1, 60, HOUR, 7 * HOUR, DAY, 12 * DAY]))
+        till.set(till.now + chance.choice([0, 1, 60, HOUR, 7 * HOUR, DAY, 2 * DAY, 12 * DAY]))
     till.stand_in.forget_scripts()
     await accounts.change(till.ctx.pool, till.shop.account_id, {"charging_stopped": False})
     await till.run(days=3)
@@ -640,3 +635,4 @@ async def test_C6_whatever_happens_in_whatever_order_each_cycle_is_charged_once(
     await till.agree()
     rows = await till.shop.rows("SELECT state FROM charge_attempts WHERE settled_at IS NULL")
     assert rows == [], "an outcome was never found out"
+    assert len(till.stand_in.made) > len(ids)
