@@ -1,7 +1,7 @@
 """Charging one recurring order: claim its attempt, ask Stripe with no transaction open, record what it says (C6).
 
-**What Stripe was asked for once is never asked anew before it was looked up**, and a payment intent
-pays once, however often it is confirmed.
+**What Stripe was asked for once is never asked anew before it was looked up**, and a payment intent pays once, however
+often it is confirmed.
 """
 
 from __future__ import annotations
