@@ -85,6 +85,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     several_units: bool
     archived: bool
+    partial_payment: bool = False
     interval: dict[str, Any] | None = None  # of a recurring offer: {"unit": "month", "count": 1}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from handlers.seed import helper
 from tests.api.conftest import Api
 from tests.seeds.conftest import Account
 from tests.seeds.test_written import SEEDS
@@ -70,3 +71,23 @@ async def test_T7_a_broken_file_fails_with_a_sentence_and_the_next_one_is_not_be
 async def test_T7_an_empty_account_is_an_empty_list(there: Account) -> None:
     printed, _ = await run("export", "--account", "other")
     assert json.loads(printed) == []
+
+
+async def test_T7_what_an_order_names_is_found_by_key_however_much_came_before_it(
+    api: Api, here: Account, tmp_path: Path
+) -> None:
+    """A planner that found the tables empty takes any index for as good as another; each look-up of an order in one long
+    transaction then read all of the account."""
+    await api.shop.ctx.pool.execute("ANALYZE")
+    file, count = tmp_path / "many.json", 1000
+    contacts = [{"object_type": "contact", "identifiers": [f"c{n}@d.e"]} for n in range(count)]
+    orders = [
+        {"object_type": "order", "contact_id": helper("contacts", "identifiers", f"c{n}@d.e"), "amount": n}
+        for n in range(count)
+    ]
+    file.write_text(json.dumps(contacts + orders))
+    assert (await run("import", file))[0].startswith(f"{file}: {2 * count:,} made")
+    [row] = await api.shop.rows(
+        "SELECT sum(seq_tup_read) + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes) AS read FROM pg_stat_user_tables"
+    )
+    assert row["read"] < 200 * count

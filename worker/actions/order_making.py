@@ -81,8 +81,8 @@ def _normalised(wish: Mapping[str, Any]) -> bytes:
 async def create(ctx: Context, actor: Actor, request: BaseModel) -> tuple[str, bool]:
     """Make an order: (id, whether it is new). The same external id with the same body gives the order made before.
 
-    Raises Differs (other body), Refused `contact_unknown`, `deal_unknown`, `owner_unknown`, `not_owner`,
-    `template_unknown`, `external_id_taken` (by an order that the actor does not see), `invalid`, and what
+    Raises Differs (other body), Refused `contact_unknown`, `deal_unknown`, `owner_unknown`, `location_unknown`,
+    `not_owner`, `template_unknown`, `external_id_taken` (by an order that the actor does not see), `invalid`, and what
     `catalog.to_make` refuses.
     """
     asked = _asked(actor, request)
@@ -230,7 +230,9 @@ async def wished(
         wish = {**wish, "contact_id": await own_contact(connection, account, now)}
     elif wish.get("contact_id") not in known:
         raise references.contact_unknown(wish.get("contact_id"))
-    await references.check(connection, within, {name: wish.get(name) for name in ("deal_id", *references.OWNERS)})
+    await references.check(
+        connection, within, {name: wish.get(name) for name in references.NAMING if name != "contact_id"}
+    )
     if template.price_list and not wish.get("price_list"):
         wish = {**wish, "price_list": template.price_list}
     wish = await catalog.to_make(connection, account.id, wish, account.currency)

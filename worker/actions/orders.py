@@ -82,7 +82,7 @@ async def patch(ctx: Context, actor: Actor, order_id: str, changes: Mapping[str,
     """Change the given fields of an order.
 
     Raises Locked (Stripe manages a field) and Refused (`not_found`, `version`, `derived`, `stage`, `contact_unknown`,
-    `deal_unknown`, `owner_unknown`, `not_owner`, `invalid`, and those of the flow).
+    `deal_unknown`, `owner_unknown`, `location_unknown`, `not_owner`, `invalid`, and those of the flow).
     """
     wish = {name: _plain(value) for name, value in changes.items()}
     if wish.get("items"):
@@ -111,7 +111,7 @@ async def edit(
     naming_: Mapping[str, Any] | None = None,
 ) -> None:
     """Let an order be changed by a statement, under the locks that its rules need: its own dossier and its parent's.
-    `naming_`: fields that name contacts, deals and owners, which have to be there.
+    `naming_`: fields that name contacts, deals, owners and locations, which have to be there.
 
     Raises Refused `not_found`, `not_owner` and `version` (it is at another version than `if_match`), and what `asked`
     raises.

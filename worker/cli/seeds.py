@@ -58,7 +58,7 @@ async def _import(settings: Settings, files: list[Path], name: str) -> None:
     from worker.seeds.load import load
     from worker.seeds.problems import Problems
 
-    async with opened(settings) as pool:
+    async with opened(settings, keyed=True) as pool:
         account_id = (await account_named(pool, name)).id
         for file in files:
             problems = Problems(str(file))

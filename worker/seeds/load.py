@@ -14,13 +14,14 @@ from schemas.seed import SeedType
 from worker.actions.records import refused
 from worker.apply import told
 from worker.errors import UserError
+from worker.seeds import contacts
 from worker.seeds.check import Seeds
 from worker.seeds.orders import Making
 from worker.seeds.problems import Problems
 from worker.seeds.records import MAKE
 from worker.seeds.refer import resolved
 from worker.seeds.spool import Checked, Spool
-from worker.store import accounts, orders, seeds
+from worker.store import accounts, orders, seeds, statistics
 from worker.store.db import Pool, Pooled, transaction
 
 BATCH = 200
@@ -33,6 +34,22 @@ class Counts(msgspec.Struct):
     made: int = 0
     changed: int = 0
     unchanged: int = 0
+
+
+class Growth:
+    """Has the planner look at the tables each time that they have multiplied by `FACTOR`."""
+
+    FIRST, FACTOR = 200, 8
+
+    def __init__(self) -> None:
+        self._done, self._next = 0, self.FIRST
+
+    async def count(self, connection: Pooled, entries: int) -> None:
+        """So many entries more are made."""
+        self._done += entries
+        if self._done >= self._next:
+            self._next = self._done * self.FACTOR
+            await statistics.of_orders(connection)
 
 
 async def load(
@@ -55,16 +72,21 @@ async def load(
                 f"The order registry of {account.name} is off, and this file has {orders_there:,} orders.",
                 remedy=f"Run `daybook account enable-registry {account.name}`.",
             )
-        making = Making(connection, account, now, problems)
+        making, growth = Making(connection, account, now, problems), Growth()
         for type_ in SeedType:
             for batch in found.by_type[type_].read(BATCH):
                 ready, _ = await resolved(connection, account_id, batch, problems)
                 if type_ is SeedType.ORDER:
                     await making.batch(ready)
+                elif type_ is SeedType.CONTACT:
+                    made, changed = await contacts.make(connection, account_id, ready, now, problems)
+                    counts.made += made
+                    counts.changed += changed
                 else:
                     for checked, fields in ready:
                         await _make(connection, account_id, type_, checked, fields, now, counts, problems)
                 done(len(batch))
+                await growth.count(connection, len(batch))
             problems.end()
         await _children(connection, account_id, found.children, making, problems, done)
         counts.made += len(making.made)
@@ -88,7 +110,7 @@ async def _make(
     counts: Counts,
     problems: Problems,
 ) -> None:
-    """One entry that is no order."""
+    """One entry that is neither an order nor a contact."""
     held = (await seeds.find(connection, account_id, type_, [checked.key])).get(checked.key)
     held_id = held[0] if held else None
     if held_id is None and fields.get("id") is not None:

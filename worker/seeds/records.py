@@ -1,4 +1,4 @@
-"""What entries other than orders make: locations, contacts, deals, the catalogue, order templates."""
+"""What entries other than orders and contacts make: locations, deals, the catalogue, order templates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from handlers import price_list as prices
 from handlers import template as template_rules
 from handlers.errors import Refused
 from schemas.api.price_list import PriceListCreate
-from schemas.api.seed import SeedContact, SeedDeal, SeedOffer
+from schemas.api.seed import SeedDeal, SeedOffer
 from schemas.api.template import TemplateCreate
 from schemas.catalog import Entry as Price
 from schemas.order import OrderType, Status
@@ -23,11 +23,10 @@ from worker.actions import deals as deal_actions
 from worker.actions import money, offers, product_templates, products
 from worker.actions.records import Fit, columns
 from worker.ids import new_id
-from worker.store import contacts, deals, locations, offer_categories, price_lists, seeds, templates
+from worker.store import deals, locations, offer_categories, price_lists, seeds, templates
 from worker.store import offers as offer_store
 from worker.store import product_templates as product_template_store
 from worker.store import products as product_store
-from worker.store.contacts import Contact
 from worker.store.db import Pooled
 from worker.store.records import Records
 
@@ -147,46 +146,8 @@ async def _deal(connection: Pooled, account_id: str, body: SeedDeal, held_id: st
     return deal.id, True
 
 
-async def _contact(connection: Pooled, account_id: str, body: SeedContact, held_id: str | None, now: int) -> Made:
-    """A contact that is known by one of the identifiers is that one: it gains the others, and what it does not say."""
-    email = body.email.strip().lower() if body.email else None
-    keys = {_identifier(text) for text in body.identifiers} | ({f"email:{email}"} if email else set())
-    known = set((await contacts.find_keys(connection, account_id, keys)).values()) | ({held_id} - {None})
-    if len(known) > 1:
-        raise Refused(
-            "ambiguous", "These identifiers belong to more than one contact here.", field="identifiers",
-            remedy="Give those of one contact.",
-        )  # fmt: skip
-    said = {"email": email, "name": body.name, "phone": body.phone, "owner_id": body.owner_id}
-    stamps = {name: body.stated_at.get(name, now) for name in ("email", "name", "phone") if said[name]}
-    if known:
-        contact_id = next(iter(id_ for id_ in known if id_))
-        before = (await contacts.lock(connection, account_id, [contact_id]))[contact_id]
-        more = {name: value for name, value in said.items() if value and getattr(before, name) is None}
-        stated_at = {**{name: at for name, at in stamps.items() if name in more}, **before.stated_at}
-        contact = msgspec.structs.replace(before, stated_at=stated_at, **more)
-        if named := any(getattr(contact, name) for name in ("email", "name", "phone")):
-            contact = msgspec.structs.replace(contact, anonymous=contact.anonymous and not named)
-    else:
-        before = None
-        contact = Contact(id=new_id(), anonymous=body.anonymous, stated_at=stamps, **said)
-    if contact != before:
-        await contacts.save(connection, account_id, [contact])
-    added = await contacts.add_keys(connection, account_id, dict.fromkeys(keys, contact.id)) if keys else set()
-    return contact.id, True if before is None else (None if contact == before and not added else False)
-
-
-def _identifier(text: str) -> str:
-    """An identifier as contacts are known by it: an address is `email:a@b.c`, what has a namespace stays as it is."""
-    text = text.strip()
-    if ":" in text:
-        return text
-    return f"email:{text.lower()}" if "@" in text else f"import:{text}"
-
-
 MAKE: Mapping[SeedType, Make] = {
     SeedType.LOCATION: _by(locations.RECORDS, "slug"),
-    SeedType.CONTACT: _contact,
     SeedType.DEAL: _deal,
     SeedType.PRODUCT_TEMPLATE: _by(product_template_store.RECORDS, "slug", product_templates.fit),
     SeedType.PRODUCT: _by(product_store.RECORDS, "sku", products.fit),
@@ -194,4 +155,4 @@ MAKE: Mapping[SeedType, Make] = {
     SeedType.TEMPLATE: _template,
     SeedType.OFFER: _offer,
 }
-"""How each type but orders is made."""
+"""How each type is made of which an account has few, one entry at a time."""
