@@ -95,6 +95,15 @@ def armed(found: Recurring, attempt_id: str, order_id: str, cycle: int, now: int
     )  # fmt: skip
 
 
+def skipped(found: Recurring, now: int) -> Recurring:
+    """The cycle whose order was voided is not charged: the next due date is next."""
+    n, at = schedule.following(found.anchor_at, found.interval, found.timezone, now, found.cycle)
+    return msgspec.structs.replace(
+        found, order_id=None, tries=0, refusals=0, retry_at=None, cycle=n, next_payment_at=at, failure_code=None,
+        failure_reason=None,
+    )  # fmt: skip
+
+
 def settled(
     found: Recurring,
     outcome: Outcome,

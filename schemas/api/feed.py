@@ -10,6 +10,7 @@ from pydantic import Field
 
 from schemas.api.fields import Wire
 from schemas.api.order import OrderBody, OrderDispute, OrderPayment, OrderRefund
+from schemas.api.recurring_order import RecurringOrderBody
 from schemas.feed import TEST, EventType
 
 _SEQUENCE = "Counts the events of this order, from 1."
@@ -48,6 +49,12 @@ class FeedMergedData(Wire):
     merged_into: str = Field(description="The id of the order that remains.")
 
 
+class FeedRecurringOrderData(RecurringOrderBody):
+    """A recurring order as the API shows it."""
+
+    sequence: int = Field(description="Counts the events of this recurring order, from 1.")
+
+
 class FeedTestData(Wire):
     sequence: int
     subscriber_id: str
@@ -63,6 +70,12 @@ class FeedMergedMessage(Wire):
     type: Literal[EventType.ORDER_MERGED]
     timestamp: datetime = Field(description="When it happened.")
     data: FeedMergedData
+
+
+class FeedRecurringOrderMessage(Wire):
+    type: EventType
+    timestamp: datetime = Field(description="When it happened.")
+    data: FeedRecurringOrderData
 
 
 class FeedTestMessage(Wire):
@@ -90,13 +103,24 @@ TOLD: Mapping[str, str] = {
     EventType.ORDER_SHIPPED: "An order was shipped.",
     EventType.ORDER_DELIVERED: "An order was delivered.",
     EventType.ORDER_RETURNED: "An order was returned.",
+    EventType.RECURRING_CREATED: "A recurring order was made.",
+    EventType.RECURRING_PAID: "A recurring order was charged.",
+    EventType.RECURRING_DECLINED: "A charge of a recurring order was declined.",
+    EventType.RECURRING_PAUSED: "A recurring order was paused.",
+    EventType.RECURRING_ACTIVATED: "A recurring order was activated again.",
+    EventType.RECURRING_COMPLETED: "A recurring order was completed.",
+    EventType.RECURRING_FAILED: "A recurring order has failed: it is charged no more.",
     TEST: "A test message was asked for.",
 }
 """What each message tells."""
 
 
-def message_of(type_: str) -> type[FeedOrderMessage | FeedMergedMessage | FeedTestMessage]:
+def message_of(
+    type_: str,
+) -> type[FeedOrderMessage | FeedMergedMessage | FeedRecurringOrderMessage | FeedTestMessage]:
     """What a message of this type looks like."""
     if type_ == TEST:
         return FeedTestMessage
+    if type_.startswith("recurring."):
+        return FeedRecurringOrderMessage
     return FeedMergedMessage if type_ == EventType.ORDER_MERGED else FeedOrderMessage

@@ -27,10 +27,10 @@ TROUBLES = ("cut_before", "cut_after", "cut_body", "gateway", "error_before", "e
 # after six seconds instead of two minutes.
 SOON = """
 import handlers.attempts as attempts, handlers.schedule as schedule
-import worker.charging.charge as charge, worker.charging.due as due
+import worker.charging.charge as charge, worker.charging.claim as claim, worker.charging.due as due
 attempts.CHECKS_S = (1, 1, 2)
 schedule.due_at = lambda anchor, interval, timezone, n: anchor + n * 3_000_000
-charge.LEASE_S, charge.MARGIN_S, due.PERIOD_S = 6, 3, 0.3
+claim.LEASE_S, charge.MARGIN_S, due.PERIOD_S = 6, 3, 0.3
 """
 
 

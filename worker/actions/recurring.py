@@ -22,7 +22,7 @@ from worker.charging import due, holding, settle
 from worker.charging.arm import arm
 from worker.context import Context
 from worker.ids import new_id
-from worker.store import accounts, offers, recurring_orders
+from worker.store import accounts, offers, orders, recurring_orders
 from worker.store.charge_attempts import Attempt
 from worker.store.db import Pooled, transaction
 from worker.store.recurring_orders import RecurringOrder
@@ -216,6 +216,11 @@ async def charge(ctx: Context, actor: Actor, id_: str, if_match: int | None) -> 
 
     async def step(connection: Pooled, found: RecurringOrder, _attempt: Attempt | None, now: int) -> RecurringOrder:
         recurring.check_try(found.plan, now)
+        if found.plan.order_id and await orders.is_void(connection, actor.account_id, found.plan.order_id):
+            raise Refused(
+                "not_due", "The order that is due was voided.", field="order_id",
+                remedy="Nothing is charged for it; the next payment date stands.",
+            )  # fmt: skip
         account = await accounts.get(connection, actor.account_id)
         if account.charging_stopped_at:
             raise Refused(

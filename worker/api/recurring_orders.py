@@ -21,6 +21,7 @@ from schemas.api.recurring_order import (
 )
 from worker.actions import recurring as actions
 from worker.api import cursor, order_views, recurring_views
+from worker.api.lists import newest_first
 from worker.api.operation import Ask, Operations, answer, missing
 from worker.context import Context
 from worker.store import charge_attempts, order_reads, recurring_orders, search
@@ -38,13 +39,10 @@ Verb = Callable[..., Awaitable[None]]
 async def list_recurring_orders(ask: Ask, query: RecurringOrderQuery) -> web.Response:
     """Newest first, those before their first payment (`pending`) among them; Stripe's own subscriptions stand beside
     them as `managed_by` `stripe`. All filters given must hold."""
-    place = cursor.decode("recurring_orders", query.cursor)
-    before = (place.moment, place.id) if place else None
-    async with snapshot(ask.ctx.pool) as connection:
-        found = await search.recurring_orders(connection, ask.reach, query.model_dump(), before, query.limit + 1)
-        rows = await recurring_orders.read(connection, ask.reach, [id_ for _, id_ in found[: query.limit]])
-    items = [recurring_views.body(row) for row in rows]
-    return answer(cursor.page(RecurringOrderPage, items, found, "recurring_orders", query.limit))
+    return await newest_first(
+        ask, "recurring_orders", query, RecurringOrderPage, search.recurring_orders, recurring_orders.read,
+        recurring_views.body,
+    )  # fmt: skip
 
 
 @OPERATIONS.declare(

@@ -52,7 +52,8 @@ def _attempt(found: RecurringOrder, order_id: str, cycle: int, kind: AttemptKind
 
 def _parameters(found: RecurringOrder, attempt_id: str, order_id: str, cycle: int) -> dict[str, Any]:
     """What Stripe is asked with. The metadata names the order, so that the webhooks of this payment join it, and the
-    attempt, so that its intent can be found."""
+    attempt, so that its intent can be found. The confirm names no payment method: a declined intent has lost its own,
+    so a confirm that comes late, or twice, is no second try."""
     make = {
         "amount": money.to_stripe(found.amount or 0, found.currency or "", "amount"),
         "currency": (found.currency or "").lower(),

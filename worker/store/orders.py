@@ -11,7 +11,7 @@ import msgspec
 from handlers.changes import differences
 from handlers.children import totals
 from handlers.reading import moment
-from schemas.order import Order, PaymentRow
+from schemas.order import Order, PaymentRow, Status
 from worker.feed import outbox
 from worker.ids import derived_id, new_id, part_ids
 from worker.store import children, recurring_orders, seeds, stock
@@ -265,6 +265,11 @@ async def set_requests(connection: Pooled, account_id: str, requests: Mapping[st
 async def number_of(connection: Pooled, account_id: str, order_id: str) -> int | None:
     found: int | None = await connection.fetchval(_SQL["number_of"], account_id, order_id)
     return found
+
+
+async def is_void(connection: Pooled, account_id: str, order_id: str) -> bool:
+    status: str | None = await connection.fetchval(_SQL["status_of"], account_id, order_id)
+    return status == Status.VOID
 
 
 async def due(connection: Pooled, now: datetime, limit: int) -> list[tuple[str, str]]:

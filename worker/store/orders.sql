@@ -156,6 +156,9 @@ UPDATE orders o SET request = g.request
 -- number_of: the serial number of an order
 SELECT number FROM orders WHERE account_id = $1 AND id = $2
 
+-- status_of: where an order is in its flow
+SELECT status FROM orders WHERE account_id = $1 AND id = $2
+
 -- due_orders: unpaid orders whose due date has passed and that do not say so yet
 SELECT account_id, id FROM orders
  WHERE due_at <= $2 AND payment_status IN ('pending', 'partially_paid')
