@@ -7,6 +7,7 @@ from typing import Any
 
 from handlers.errors import Locked, Refused
 from handlers.merge import state
+from schemas.catalog import Offer
 from schemas.fact import Kind, Reading
 from schemas.order import ManagedBy, Order, OrderType, PaymentStatus, Status
 from schemas.stated import Hand, Payment, Refund
@@ -25,6 +26,19 @@ def _check_open(order: Order, field: str) -> None:
         raise Locked((field,))
     if order.status == Status.VOID:
         raise Refused("terminal", "The order is void, which is final.", remedy="Record it on another order.")
+
+
+def check_whole(offer: Offer, order: Order, amount: int, *, derived: bool) -> None:
+    """Raise Refused (`partial_payment`) where the offer is not paid for in parts and this hand payment leaves something
+    owed. What a provider says was paid is never refused: what is left of that may be paid, all at once. `derived`:
+    payment facts exist, so that what the order says was paid is no note."""
+    owed = order.amount - (order.amount_paid if derived else 0)
+    if not offer.partial_payment and amount < owed:
+        raise Refused(
+            "partial_payment", f"The offer {offer.name} is not paid for in parts, and {owed} minor units of "
+            f"{order.currency} are owed.", field="amount",
+            remedy="Record all of it at once, or set `partial_payment` of the offer.",
+        )  # fmt: skip
 
 
 def payment(order: Order, key: str, wish: Mapping[str, Any], now: int, actor: str) -> Reading:
@@ -94,9 +108,10 @@ def confirmation(order: Order, manager_id: str | None, by: str, now: int) -> Han
     )
 
 
-def maker(order: Order, by: str | None, manager_id: str | None) -> str | None:
+def maker(order: Order, by: str | None, manager_id: str | None, proposed: str | None = None) -> str | None:
     """The manager who made the sale; None for the system. `by`: `system`, `manager` (who is named on the order),
-    `other` (`manager_id`), or None: whoever is given, else the manager of the order, else the system."""
+    `other` (`manager_id`), or None: whoever is given, else who is `proposed` by the customer's sales plans, else the
+    manager of the order, else the system."""
     if by == "other" or (by is None and manager_id):
         if manager_id is None:
             raise Refused("invalid", "It is not said who made the sale.", field="manager_id", remedy="Give manager_id.")
@@ -111,7 +126,9 @@ def maker(order: Order, by: str | None, manager_id: str | None) -> str | None:
             "manager_missing", "No manager is named on the order.", field="as",
             remedy="Assign one with POST /orders/{id}/manager, or confirm as other with manager_id.",
         )  # fmt: skip
-    return None if by == "system" else order.manager_id
+    if by == "system":
+        return None
+    return (proposed if by is None else None) or order.manager_id
 
 
 def payment_key(keys: Mapping[str, str], payment_id: str) -> str:

@@ -33,7 +33,7 @@ CHILDREN: Mapping[OrderType, Mapping[OrderType, tuple[Status, ...]]] = {
 """Which children an order of each type may have, and in which of its statuses they may be made (T5)."""
 ONLY_AS_CHILD = frozenset({OrderType.INVOICE, OrderType.SHIPPING, OrderType.RETURN})
 _TITLES: Mapping[OrderType, str] = {
-    OrderType.SALE: "Order {external_id}",
+    OrderType.SALE: "Order {reference}",
     OrderType.INVOICE: "Invoice for {parent_title}",
     OrderType.SHIPPING: "Shipping of {parent_title}",
     OrderType.RETURN: "Return of {parent_title}",
@@ -43,7 +43,7 @@ BUILT_IN: Mapping[str, Template] = {
         slug=type_.value,
         name=type_.value.capitalize(),
         type=type_,
-        title=_TITLES.get(type_, f"{type_.value.capitalize()} {{external_id}}"),
+        title=_TITLES.get(type_, f"{type_.value.capitalize()} {{reference}}"),
         children=CHILDREN[type_],
         built_in=True,
     )
@@ -55,6 +55,7 @@ PLACEHOLDERS: Mapping[str, str] = {
     "type": "the order's type: `sale`, `invoice`, ...",
     "template": "the template's name",
     "external_id": "the external id that the order was made under",
+    "reference": "the external id; where there is none, `for` and the parent's title, or `of` and the day",
     "contact": "the contact's name, else the e-mail address",
     "date": "the day of the order, as 2026-11-21, in the account's time zone",
     "year": "its year",

@@ -70,22 +70,34 @@ def child(
     names: Mapping[str, str | int | None],
     lines: tuple[Line, ...],
     charges: tuple[Charge, ...],
+    origin: str = "api",
+    source: OrderSource = OrderSource.API,
 ) -> Hand:
     """The statement that makes a child with the lines that it carries."""
     given = {**wish, **children.inherited(parent, wish)}
     given.update(_titled(given, template, {"currency": parent.currency, **names}))
-    hand = _stated(given, now, "api", OrderSource.API, parent.currency, template, lines, charges)
+    hand = _stated(given, now, origin, source, parent.currency, template, lines, charges)
     return msgspec.structs.replace(hand, parent_id=parent_id)
 
 
 def _titled(wish: Mapping[str, Any], template: Template, names: Mapping[str, str | int | None]) -> dict[str, Any]:
     """Title and slug: a given title wins over the template's convention."""
     known = {
-        "type": template.type, "template": template.name, "external_id": wish.get("external_id"), **names,
+        "type": template.type, "template": template.name, "external_id": wish.get("external_id"),
+        "reference": _reference(wish, names), **names,
     }  # fmt: skip
     title = wish.get("title") or named(template.title, known) or template.name
-    slug = named(template.slug_pattern, {**known, "title": title})
+    slug = wish.get("slug") or named(template.slug_pattern, {**known, "title": title})
     return {"title": title, "slug": slugify(slug or title)}
+
+
+def _reference(wish: Mapping[str, Any], names: Mapping[str, str | int | None]) -> str | None:
+    """What tells an order from others of its type, in words."""
+    if external_id := wish.get("external_id"):
+        return str(external_id)
+    if parent_title := names.get("parent_title"):
+        return f"for {parent_title}"
+    return f"of {names['date']}" if names.get("date") else None
 
 
 def _stated(

@@ -85,6 +85,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     several_units: bool
     archived: bool
+    partial_payment: bool = False
 
 
 class SalesPlan(msgspec.Struct, frozen=True, kw_only=True):

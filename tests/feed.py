@@ -8,17 +8,40 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from aiohttp import web
+from jsonschema import Draft202012Validator
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from tests.world import World
 from worker.actions import subscribers
+from worker.api.openapi import document
+from worker.api.routes import OPERATIONS
 from worker.context import Context
 from worker.feed.send import Feed
 
 Answer = Callable[[dict[str, Any]], Awaitable[web.StreamResponse]]
+
+
+@cache
+def _documented() -> dict[str, Draft202012Validator]:
+    """What the OpenAPI document says of each message, by its type."""
+    content = document(OPERATIONS)
+    schemas = {
+        type_: entry["post"]["requestBody"]["content"]["application/json"]["schema"]
+        for type_, entry in content["webhooks"].items()
+    }
+    return {
+        type_: Draft202012Validator({**schema, "components": content["components"]})
+        for type_, schema in schemas.items()
+    }
+
+
+def check_documented(message: dict[str, Any]) -> None:
+    """Fail unless the message is as the OpenAPI document says of its type."""
+    _documented()[message["type"]].validate(message)
 
 
 class Receiver:

@@ -85,6 +85,17 @@ class World:
         await self.apply([stored.id])
         return stored.id
 
+    async def merged(self, into: str) -> str:
+        """The id of an order that turned out to be this one."""
+        order_id = new_id()
+        await self.ctx.pool.execute(
+            "WITH counted AS (UPDATE counters SET value = value + 1 WHERE account_id = $1 AND name = 'orders' "
+            "RETURNING value) INSERT INTO order_merges (account_id, order_id, number, into_order_id) "
+            "SELECT $1, $2, value, $3 FROM counted",
+            self.account_id, order_id, into,
+        )  # fmt: skip
+        return order_id
+
     async def states(self) -> dict[str, tuple[str, str | None]]:
         rows = await self.rows("SELECT event_id, state, reason FROM event_states")
         return {row["event_id"]: (row["state"], row["reason"]) for row in rows}

@@ -72,7 +72,9 @@ class OfferCreate(Wire):
     unit_price: Amount
     currency: Currency | None = Field(None, description="The account's unless given.")
     several_units: bool = Field(False, description="Whether one order may buy more than one.")
-    partial_payment: bool = Field(False, description="Whether it may be paid for in parts.")
+    partial_payment: bool = Field(
+        False, description="Whether it may be paid for in parts: if not, a payment by hand settles all that is owed."
+    )
     recurring: bool = False
     interval: Interval | None = Field(None, description="Of a recurring offer, and of no other.")
     archived: bool = False

@@ -130,7 +130,7 @@ class SaleConfirmation(Wire):
         None,
         alias="as",
         description="The system, the manager named on the order, or another (`manager_id`). Unless given: the manager "
-        "of the order, else the system.",
+        "whom the customer's sales plans propose for this offer, else the manager of the order, else the system.",
     )
     manager_id: Id | None = Field(None, description="Who made it, where that is another than is named on the order.")
 

@@ -10,7 +10,7 @@ from schemas.order import OrderType, Status
 Children = dict[OrderType, list[Status]]
 _PLACEHOLDERS = (
     "Placeholders in braces: {type}, {template}, {external_id}, {contact}, {date}, {year}, {month}, {currency}, "
-    "{parent_title}, {parent_number}, {sequence}. What is not known of an order leaves nothing."
+    "{reference}, {parent_title}, {parent_number}, {sequence}. What is not known of an order leaves nothing."
 )
 
 

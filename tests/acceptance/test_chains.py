@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from tests.api.conftest import Api, api
-from worker.ids import new_id
 from worker.store.checks import broken
 
 __all__ = ["api"]
@@ -119,7 +118,7 @@ async def on_stock(api: Api, sku: str) -> dict[str, tuple[Any, Any, Any]]:
 
 
 async def test_T4_stock_follows_a_purchase_a_sale_its_transfer_and_its_return(api: Api) -> None:
-    store, shop = await location(api, "Store"), await location(api, "Shop")
+    store, shop = await api.location("store"), await api.location("shop")
     contact = await api.contact()
     desks = [{"sku": "DESK", "name": "Desk", "quantity": 10, "unit_price": 20_000}]
 
@@ -149,7 +148,3 @@ async def test_T4_stock_follows_a_purchase_a_sale_its_transfer_and_its_return(ap
     assert await on_stock(api, "DESK") == {store: (8, 0, 0), shop: (3, 0, 0)}
     assert (await api.get("/stock?sku=HOURS"))["items"] == []
     assert await broken(api.shop.ctx.pool) == {}
-
-
-async def location(api: Api, name: str) -> str:
-    return new_id()

@@ -82,6 +82,9 @@ class Api:
     async def contact(self, email: str = "ana@example.com") -> str:
         return str((await self.post("/contacts", {"email": email, "name": "Ana Silva"}))["id"])
 
+    async def location(self, slug: str = "shop") -> str:
+        return str((await self.post("/locations", {"slug": slug, "name": slug.capitalize()}))["id"])
+
     async def order(self, contact_id: str, **fields: Any) -> dict[str, Any]:
         body = {"items": [{"name": "Coffee", "unit_price": 1000, "quantity": 2}], **fields, "contact_id": contact_id}
         found: dict[str, Any] = await self.post("/orders", body)

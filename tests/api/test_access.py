@@ -98,7 +98,7 @@ ENTRIES: dict[str, Entry] = {
     "list_stock": Entry(),
     "list_stock_movements": Entry(),
     "adjust_stock": Entry(
-        body=lambda _: {"location_id": new_id(), "sku": "A", "difference": 1, "reason": "found"}, good=201
+        body=lambda ids: {"location_id": ids["location_id"], "sku": "A", "difference": 1, "reason": "found"}, good=201
     ),
     "list_sales_plans": Entry(REACHED, "contact_id"),
     "create_sales_plan": Entry(REACHED, "contact_id", lambda _: {"note": "soon"}, good=201),
@@ -293,6 +293,8 @@ def expected(operation: Operation, who: Who, whose: str, *, privacy: bool) -> in
             and (narrow or whose == "elsewhere")
         ):
             return 422  # for a contact that they do not see
+        if operation.name == "adjust_stock" and whose == "elsewhere":
+            return 422  # at a location of another account
         return entry.good
     if narrow:
         return 404
@@ -376,3 +378,47 @@ async def test_I4_nothing_of_another_account_is_changed_by_asking(api: Api) -> N
     for operation in OPERATIONS:
         await ask(api, operation, ids, stranger)
     assert sorted(row["row"] for row in await api.shop.rows(sql, api.shop.account_id)) == before
+
+
+async def test_I4_no_list_of_an_account_shows_a_row_of_another(api: Api) -> None:
+    stranger = await api.other_account()
+    other = await tokens.find(api.shop.ctx.pool, stranger)
+    assert other
+    rows = {
+        api.admin: Rows(api, api.admin, api.shop.account_id), stranger: Rows(api, stranger, other.account_id),
+    }  # fmt: skip
+    known: dict[str, set[str]] = {}
+    template = {"slug": f"t-{new_id()}", "name": "T", "type": "sale"}
+    for secret, of in rows.items():
+        found = {**await of.whole(), **await of.of(other.token_id if secret == stranger else await api.token_id())}
+        known[secret] = set(found.values()) - {"sale"}
+        plan = await api.post(f"/contacts/{found['contact_id']}/sales-plans", {}, token=secret)
+        movement = {"location_id": found["location_id"], "sku": "A", "difference": 1, "reason": "found"}
+        await api.post("/stock/adjustments", movement, token=secret)
+        known[secret].add(plan["id"])
+    await api.post("/templates", template)
+    known[api.admin].add(template["slug"])
+    lists = [one for one in OPERATIONS if one.method == "GET" and not one.parameters]
+    assert len(lists) > 15
+    own = 0
+    for operation in lists:
+        for secret, theirs in known.items():
+            content = (await api.ask("GET", operation.path, token=secret)).raw.decode()
+            elsewhere = set().union(*(ids for who, ids in known.items() if who != secret))
+            assert not [id_ for id_ in elsewhere if id_ in content], operation.name
+            own += any(id_ in content for id_ in theirs)
+    assert own >= 2 * (len(lists) - 2), "the lists hold what they could have shown"
+
+
+async def test_I4_a_template_and_what_one_account_made_of_a_built_in_one_are_its_own(api: Api) -> None:
+    stranger = await api.other_account()
+    await api.post("/templates", {"slug": "wholesale", "name": "Wholesale", "type": "sale", "title": "W"})
+    await api.ask("PATCH", "/templates/sale", json={"title": "Ours"})
+    for method, more in (("GET", {}), ("PATCH", {"json": {"name": "Theirs"}}), ("DELETE", {})):
+        assert (await api.ask(method, "/templates/wholesale", token=stranger, **more)).status == 404
+    assert (await api.ask("DELETE", "/templates/sale", token=stranger)).status == 204
+    assert (await api.get("/templates/sale", token=stranger))["built_in"] is True
+    assert [(await api.get(f"/templates/{slug}"))["title"] for slug in ("wholesale", "sale")] == ["W", "Ours"]
+    body = {"contact_id": (await api.post("/contacts", {"name": "Bob"}, token=stranger))["id"], "template": "wholesale"}
+    refused = await api.ask("POST", "/orders", json=body, token=stranger)
+    assert (refused.status, refused.json["code"]) == (422, "template_unknown")

@@ -26,7 +26,7 @@ async def test_an_account_is_shown_with_its_settings(api: Api) -> None:
     assert (await api.get("/accounts"))["items"] == [found.json]
 
 
-async def test_another_account_is_not_there(api: Api) -> None:
+async def test_I4_another_account_is_not_there(api: Api) -> None:
     stranger = await api.other_account()
     for path in (f"/accounts/{api.shop.account_id}", f"/accounts/{new_id()}"):
         assert (await api.ask("GET", path, token=stranger)).status == 404
@@ -34,7 +34,7 @@ async def test_another_account_is_not_there(api: Api) -> None:
     assert api.shop.account_id not in ids((await api.get("/accounts", token=stranger))["items"])
 
 
-async def test_settings_are_changed_by_who_may_and_against_what_they_saw(api: Api) -> None:
+async def test_H2_settings_are_changed_by_who_may_and_against_what_they_saw(api: Api) -> None:
     path = f"/accounts/{api.shop.account_id}"
     wanted = {
         "currency": "EUR", "timezone": "America/Sao_Paulo", "owner_privacy": True, "private_targets": True,

@@ -53,7 +53,7 @@ async def test_contacts_are_found_by_address_and_by_words(api: Api) -> None:
     assert ids(await api.pages("/contacts", 2)) == [nameless, bob, ana]
 
 
-async def test_the_contacts_of_another_account_are_not_there(api: Api) -> None:
+async def test_I4_the_contacts_of_another_account_are_not_there(api: Api) -> None:
     contact_id = await api.contact()
     stranger = await api.other_account()
     assert (await api.ask("GET", f"/contacts/{contact_id}", token=stranger)).status == 404

@@ -201,3 +201,39 @@ async def test_two_orders_of_one_title_have_slugs_of_their_own(api: Api) -> None
     assert second["slug"].startswith("same-")
     quote = await api.order(contact, title="Same", template="quote")
     assert quote["slug"] == "same"  # by type
+
+
+CHAINS = [
+    # The type of an order, of what is made from it, and so on; the title of the last.
+    (("opportunity", "quote"), "Quote for Opportunity of {date}"),
+    (("quote", "sale"), "Order for Quote of {date}"),
+    (("cart", "sale"), "Order for Cart of {date}"),
+    (("sale", "invoice"), "Invoice for Order of {date}"),
+    (("sale", "shipping"), "Shipping of Order of {date}"),
+    (("sale", "transfer"), "Transfer for Order of {date}"),
+    (("purchase", "invoice"), "Invoice for Purchase of {date}"),
+    (("purchase", "return"), "Return of Purchase of {date}"),
+    (("purchase", "return", "invoice"), "Invoice for Return of Purchase of {date}"),
+    (("transfer", "shipping"), "Shipping of Transfer of {date}"),
+]
+
+
+@pytest.mark.parametrize(("types", "title"), CHAINS, ids=[" > ".join(types) for types, _ in CHAINS])
+async def test_T1_each_type_is_named_for_what_it_is_and_what_it_was_made_from(
+    api: Api, types: tuple[str, ...], title: str
+) -> None:
+    contact, (first, *rest) = await api.contact(), types
+    order = await api.order(contact, template=first, ordered_at="2026-01-31T12:00:00Z")
+    assert order["title"] == f"{'Order' if first == 'sale' else first.capitalize()} of 2026-01-31"
+    for template in rest:
+        if template == "return":
+            await api.ask("PATCH", f"/orders/{order['id']}", json={"status": "completed"})
+        order = await api.post(f"/orders/{order['id']}/children", {"template": template})
+    assert order["title"] == title.format(date="2026-01-31")
+    assert order["slug"] == order["title"].lower().replace(" ", "-")
+
+
+@pytest.mark.parametrize("template", ["sale", "purchase", "transfer", "cart", "quote", "opportunity"])
+async def test_T1_an_order_is_named_after_its_external_id(api: Api, template: str) -> None:
+    order = await api.order(await api.contact(), template=template, external_id="A-1")
+    assert order["title"] == f"{'Order' if template == 'sale' else template.capitalize()} A-1"

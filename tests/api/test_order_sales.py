@@ -82,3 +82,35 @@ async def test_S3_confirming_needs_its_permission(api: Api) -> None:
     ):
         refused = await api.ask("POST", f"/orders/{order['id']}/{verb}", json=body, token=token)
         assert (refused.status, refused.json["permission"]) == (403, "sales.confirm")
+
+
+async def test_S1_an_offer_without_partial_payment_is_paid_by_hand_at_once_or_not_at_all(api: Api) -> None:
+    offer = await api.post("/offers", {"name": "Course", "unit_price": 1000, "several_units": True})
+    order = await api.order(await api.contact(), offer_id=offer["id"])
+    path = f"/orders/{order['id']}/payments"
+    refused = await api.ask("POST", path, json={"amount": 1999})
+    assert (refused.status, refused.json["code"], refused.fields) == (422, "partial_payment", ["amount"])
+    assert (await api.get(f"/orders/{order['id']}")) == order
+    assert (await api.post(path, {"amount": 2000}))["payment_status"] == "paid"
+    assert (await api.post(path, {"amount": 1}))["amount_paid"] == 2001  # nothing is owed: no part of anything
+    noted = await api.order(await api.contact("bob@example.com"), offer_id=offer["id"], payment_status="paid")
+    assert (
+        await api.ask("POST", f"/orders/{noted['id']}/payments", json={"amount": 5})
+    ).status == 422  # a note pays nothing
+
+
+async def test_S1_an_offer_with_partial_payment_is_paid_in_parts(api: Api) -> None:
+    offer = await api.post("/offers", {"name": "Course", "unit_price": 1000, "partial_payment": True})
+    order = await api.order(await api.contact(), offer_id=offer["id"])
+    paid = await api.post(f"/orders/{order['id']}/payments", {"amount": 500})
+    assert (paid["payment_status"], paid["payment_type"]) == ("partially_paid", "partial")
+
+
+async def test_S1_what_is_left_of_a_provider_s_part_payment_is_paid_at_once(api: Api) -> None:
+    offer = await api.post("/offers", {"name": "Course", "unit_price": 1000, "partial_payment": True})
+    order = await api.order(await api.contact(), offer_id=offer["id"])
+    path = f"/orders/{order['id']}/payments"
+    await api.post(path, {"amount": 500})  # as good as a provider's: from now on the offer is not paid for in parts
+    await api.ask("PATCH", f"/offers/{offer['id']}", json={"partial_payment": False})
+    assert (await api.ask("POST", path, json={"amount": 1499})).fields == ["amount"]
+    assert (await api.post(path, {"amount": 1500}))["payment_status"] == "paid"

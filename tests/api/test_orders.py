@@ -71,7 +71,7 @@ O3 = [
 ]
 
 
-async def test_an_order_has_the_fields_of_the_contract_and_no_other(api: Api) -> None:
+async def test_O3_an_order_has_the_fields_of_the_contract_and_no_other(api: Api) -> None:
     order = await api.order(await api.contact())
     assert sorted(order) == sorted(O3)
     assert (order["origin"], order["source"], order["managed_by"]) == ("api", "api", "manual")
@@ -93,15 +93,15 @@ async def test_quantities_are_integers_or_decimal_strings(api: Api) -> None:
     assert [item["quantity"] for item in order["items"]] == [3, "1.5", 2]
 
 
-async def test_all_that_may_be_given_is_kept(api: Api) -> None:
+async def test_O3_all_that_may_be_given_is_kept(api: Api) -> None:
     offer = await api.post("/offers", {"name": "Beans", "unit_price": 1000, "currency": "JPY"})
     given: dict[str, Any] = {
         "title": "Beans", "currency": "JPY", "external_id": "x-1", "due_at": "2030-01-01T00:00:00Z",
         "ordered_at": "2026-01-02T03:04:05.678901+02:00", "shipping_status": "shipped", "notes": "ring twice",
         "tracking_url": "https://carrier.example/1", "billing_address": {"name": "Ana", "line2": ""},
         "owner_id": await api.token_id("admin"), "manager_id": await api.token_id("manager"), "deal_id": await api.deal(),
-        "offer_id": offer["id"], "location_id": new_id(),
-        "destination_location_id": new_id(), "status": "draft",
+        "offer_id": offer["id"], "location_id": await api.location(),
+        "destination_location_id": await api.location("store"), "status": "draft",
     }  # fmt: skip
     charges = [
         {"kind": "discount", "mode": "percent", "of": "subtotal", "value": "10"},
@@ -131,7 +131,7 @@ async def test_an_amount_without_items_is_one_line_named_by_the_title(api: Api) 
     assert (answer.status, answer.fields) == (422, ["amount"])
 
 
-async def test_the_same_external_id_makes_one_order(api: Api) -> None:
+async def test_O1_the_same_external_id_makes_one_order(api: Api) -> None:
     body = {"contact_id": await api.contact(), "external_id": "one", "amount": 500}
     first = await api.ask("POST", "/orders", json=body)
     assert first.status == 201
@@ -146,7 +146,7 @@ async def test_the_same_external_id_makes_one_order(api: Api) -> None:
     assert other.status == 201
 
 
-async def test_many_at_once_make_one_order(api: Api) -> None:
+async def test_O1_many_at_once_make_one_order(api: Api) -> None:
     body = {"contact_id": await api.contact(), "external_id": "crowd", "amount": 500}
     answers = await asyncio.gather(*(api.ask("POST", "/orders", json=body) for _ in range(60)))
     assert sorted({answer.status for answer in answers}) == [200, 201]
@@ -186,7 +186,7 @@ async def test_many_at_once_make_one_order(api: Api) -> None:
         ({"owner_id": "me"}, "owner_id"),
     ],
 )
-async def test_what_is_wrong_is_named(api: Api, wrong: dict[str, Any], field: str) -> None:
+async def test_H4_what_is_wrong_is_named(api: Api, wrong: dict[str, Any], field: str) -> None:
     answer = await api.ask("POST", "/orders", json={"contact_id": await api.contact(), **wrong})
     assert (answer.status, answer.fields[0]) == (422, field)
 
@@ -206,7 +206,7 @@ async def test_a_change_keeps_what_is_not_named_and_clears_what_is_null(api: Api
         assert (answer.status, answer.fields) == (422, list(body))
 
 
-async def test_a_change_of_what_was_not_seen_is_refused(api: Api) -> None:
+async def test_H4_a_change_of_what_was_not_seen_is_refused(api: Api) -> None:
     order = await api.order(await api.contact())
     path = f"/orders/{order['id']}"
     for tag, status in (
@@ -222,7 +222,7 @@ async def test_a_change_of_what_was_not_seen_is_refused(api: Api) -> None:
         assert answer.status == status, tag
 
 
-async def test_of_two_changes_of_one_version_one_is_made(api: Api) -> None:
+async def test_H4_of_two_changes_of_one_version_one_is_made(api: Api) -> None:
     order = await api.order(await api.contact())
     answers = await asyncio.gather(
         *(
@@ -233,7 +233,7 @@ async def test_of_two_changes_of_one_version_one_is_made(api: Api) -> None:
     assert sorted(answer.status for answer in answers) == [200] + [412] * 7
 
 
-async def test_filters_find_what_they_name(api: Api) -> None:
+async def test_H4_filters_find_what_they_name(api: Api) -> None:
     ana, bob = await api.contact(), await api.contact("bob@example.com")
     beans = await api.order(ana, external_id="Shop-1001", title="Coffee beans from Ethiopia", payment_status="paid")
     tea = await api.order(bob, external_id="shop-2002", title="Green tea", status="draft")
@@ -258,7 +258,7 @@ async def test_a_time_whose_plus_was_not_escaped_is_understood(api: Api) -> None
     assert len((await api.get("/orders?created_from=2020-01-01T00:00:00+02:00"))["items"]) == 1
 
 
-async def test_pages_are_stable_while_orders_are_added(api: Api) -> None:
+async def test_H4_pages_are_stable_while_orders_are_added(api: Api) -> None:
     contact_id = await api.contact()
     made = [(await api.order(contact_id, title=str(n)))["id"] for n in range(7)]
     first = await api.get("/orders?limit=3")
@@ -274,7 +274,7 @@ async def test_pages_are_stable_while_orders_are_added(api: Api) -> None:
     assert (other.status, other.fields) == (422, ["cursor"])
 
 
-async def test_the_timeline_tells_who_changed_what(api: Api) -> None:
+async def test_O10_the_timeline_tells_who_changed_what(api: Api) -> None:
     order = await api.order(await api.contact(), due_at="2030-01-01T00:00:00Z")
     await api.ask("PATCH", f"/orders/{order['id']}", json={"due_at": "2031-01-01T00:00:00Z", "notes": "later"})
     entries = await api.pages(f"/orders/{order['id']}/timeline", 1)
@@ -286,7 +286,7 @@ async def test_the_timeline_tells_who_changed_what(api: Api) -> None:
     assert entries[1]["changes"][0]["field"] == "created"
 
 
-async def test_a_note_is_explained_as_one(api: Api) -> None:
+async def test_O10_a_note_is_explained_as_one(api: Api) -> None:
     order = await api.order(await api.contact(), payment_status="paid", paid_at="2026-01-01T00:00:00Z")
     told = await api.get(f"/orders/{order['id']}/explain")
     assert (told["payment_status"], told["derived"], told["received"], told["remaining"]) == ("paid", False, 2000, 0)
@@ -296,7 +296,7 @@ async def test_a_note_is_explained_as_one(api: Api) -> None:
     assert statement["fields"]["paid_at"] == "2026-01-01T00:00:00Z"
 
 
-async def test_the_orders_of_another_account_are_not_there(api: Api) -> None:
+async def test_I4_the_orders_of_another_account_are_not_there(api: Api) -> None:
     order = await api.order(await api.contact())
     stranger = await api.other_account()
     for method, path, body in (
@@ -311,10 +311,7 @@ async def test_the_orders_of_another_account_are_not_there(api: Api) -> None:
 
 async def test_an_order_that_was_merged_answers_under_its_old_id(api: Api) -> None:
     order = await api.order(await api.contact())
-    old = new_id()
-    await api.shop.ctx.pool.execute(
-        "INSERT INTO order_merges VALUES ($1, $2, 99, $3)", api.shop.account_id, old, order["id"]
-    )
+    old = await api.shop.merged(order["id"])
     answer = await api.ask("GET", f"/orders/{old}")
     assert (answer.status, answer.json["id"]) == (200, order["id"])
     assert answer.headers["Content-Location"] == f"/api/v1/orders/{order['id']}"
@@ -343,3 +340,50 @@ async def test_a_change_of_an_order_that_is_merged_at_that_very_moment_is_made_w
     assert answer.headers["Content-Location"] == f"/api/v1/orders/{remains['id']}"
     nobody = await api.ask("PATCH", f"/orders/{new_id()}", json={"notes": "x"})
     assert nobody.status == 404
+
+
+@pytest.mark.parametrize("field", ["location_id", "destination_location_id"])
+async def test_O3_a_location_is_one_of_the_account(api: Api, field: str) -> None:
+    other = await api.other_account()
+    elsewhere = (await api.post("/locations", {"slug": "shop", "name": "Shop"}, token=other))["id"]
+    here = await api.location()
+    contact = await api.contact()
+    sale = await api.order(contact, **{field: here})
+    for unknown in (new_id(), elsewhere):
+        for method, path, body in (
+            ("POST", "/orders", {"contact_id": contact, "amount": 5, field: unknown}),
+            ("PATCH", f"/orders/{sale['id']}", {field: unknown}),
+            ("POST", f"/orders/{sale['id']}/children", {"template": "invoice", field: unknown}),
+        ):
+            refused = await api.ask(method, path, json=body)
+            assert (refused.status, refused.json["code"], refused.fields) == (422, "location_unknown", [field])
+    bulk = {"orders": [{"contact_id": contact, "amount": 5, field: new_id()}]}
+    [row] = (await api.post("/orders/bulk", bulk, 200))["results"]
+    assert (row["status"], [error["field"] for error in row["problem"]["errors"]]) == (422, [field])
+    assert await api.get(f"/orders/{sale['id']}") == sale
+    child = await api.post(f"/orders/{sale['id']}/children", {"template": "invoice"})
+    assert child[field] == here
+    assert (await api.ask("PATCH", f"/orders/{sale['id']}", json={field: None})).json[field] is None
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_S1_an_offer_is_one_of_the_account(api: Api, elsewhere: bool) -> None:
+    unknown = new_id()
+    if elsewhere:
+        offer = await api.post("/offers", {"name": "Course", "unit_price": 5}, token=await api.other_account())
+        unknown = offer["id"]
+    contact = await api.contact()
+    order = await api.order(contact)
+    for method, path, body in (
+        ("POST", "/orders", {"contact_id": contact, "offer_id": unknown}),
+        ("PATCH", f"/orders/{order['id']}", {"offer_id": unknown}),
+    ):
+        refused = await api.ask(method, path, json=body)
+        assert (refused.status, refused.json["code"], refused.fields) == (422, "offer_unknown", ["offer_id"])
+
+
+async def test_O4_what_a_token_makes_has_the_source_api_whatever_it_says(api: Api) -> None:
+    contact = await api.contact()
+    assert (await api.order(contact))["source"] == "api"
+    refused = await api.ask("POST", "/orders", json={"contact_id": contact, "amount": 5, "source": "commerce"})
+    assert (refused.status, refused.fields) == (422, ["source"])

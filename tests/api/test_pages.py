@@ -87,6 +87,11 @@ async def a_unit(api: Api, _parent: str) -> None:
     await api.post("/units", {"product_id": product["id"], "serial_number": "1"})
 
 
+async def a_movement(api: Api, _parent: str) -> None:
+    body = {"location_id": await api.location(f"l-{new_id()}"), "sku": "A", "difference": 1, "reason": "found"}
+    await api.post("/stock/adjustments", body)
+
+
 MAKERS: dict[str, Maker] = {
     "list_orders": an_order,
     "list_order_timeline": a_change,
@@ -98,9 +103,7 @@ MAKERS: dict[str, Maker] = {
     "list_connections": a_connection,
     "list_tokens": a_token,
     "list_deals": posted("/deals", lambda: {"title": "Tea"}),
-    "list_stock_movements": posted(
-        "/stock/adjustments", lambda: {"location_id": new_id(), "sku": "A", "difference": 1, "reason": "found"}
-    ),
+    "list_stock_movements": a_movement,
     "list_sales_plans": posted("/contacts/{}/sales-plans", lambda: {"note": "soon"}),
     "list_offers": posted("/offers", lambda: {"name": "Course", "unit_price": 5}),
     "list_offer_categories": posted("/offer-categories", lambda: {"name": new_id()}),

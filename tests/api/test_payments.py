@@ -73,10 +73,8 @@ async def test_P3_filters_find_what_they_name(api: Api) -> None:
 
 
 async def test_P3_a_merged_orders_old_id_finds_its_payments(api: Api) -> None:
-    order, old = await sold(api), new_id()
-    await api.shop.ctx.pool.execute(
-        "INSERT INTO order_merges VALUES ($1, $2, 99, $3)", api.shop.account_id, old, order["id"]
-    )
+    order = await sold(api)
+    old = await api.shop.merged(order["id"])
     [listed] = (await api.get(f"/payments?order_id={old}"))["items"]
     assert listed["order_id"] == order["id"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from schemas.account import Permission
 from tests.api.conftest import Api, ids
 from worker.ids import new_id
@@ -70,3 +72,39 @@ async def test_S5_what_a_plan_names_has_to_be_there(api: Api) -> None:
         answer = await api.ask(method, address, token=token, **({"json": {}} if method == "POST" else {}))
         assert answer.status == 404
     assert (await api.ask("POST", path, json={}, token=await api.token("rep"))).status == 403
+
+
+async def test_S5_a_sale_is_confirmed_as_the_manager_whom_the_customers_plan_proposes(api: Api) -> None:
+    contact_id = await api.contact()
+    offer = (await api.post("/offers", {"name": "Course", "unit_price": 5}))["id"]
+    planned, named, other = [await api.token_id("manager") for _ in range(3)]
+    order = await api.order(contact_id, offer_id=offer, manager_id=named)
+    path = f"/orders/{order['id']}/sale-confirmation"
+
+    async def confirmed(**wish: Any) -> tuple[str, str | None]:
+        answer = await api.post(path, wish, 200)
+        return answer["sale_kind"], answer["manager_id"]
+
+    assert await confirmed() == ("user", named)
+    plan = await api.post(f"/contacts/{contact_id}/sales-plans", {"offer_id": offer, "manager_id": planned})
+    assert await confirmed(**{"as": "manager"}) == ("user", named)
+    assert await confirmed(manager_id=other) == ("user", other)
+    assert await confirmed() == ("user", planned)
+    assert (await confirmed(**{"as": "system"}))[0] == "system"
+    assert (await api.ask("DELETE", f"/contacts/{contact_id}/sales-plans/{plan['id']}")).status == 204
+    unplanned = await api.order(contact_id, offer_id=offer)
+    nobody = await api.post(f"/orders/{unplanned['id']}/sale-confirmation", {}, 200)
+    assert (nobody["sale_kind"], nobody["manager_id"]) == ("system", None)
+
+
+async def test_S3_a_plan_for_another_offer_or_customer_makes_no_manager_of_this_sale(api: Api) -> None:
+    contact_id = await api.contact()
+    one, two = [(await api.post("/offers", {"name": name, "unit_price": 5}))["id"] for name in ("A", "B")]
+    manager = await api.token_id("manager")
+    for planned, offer in ((contact_id, two), (await api.contact("bob@example.com"), one)):
+        await api.post(f"/contacts/{planned}/sales-plans", {"offer_id": offer, "manager_id": manager})
+    order = await api.order(contact_id, offer_id=one)
+    answer = await api.post(f"/orders/{order['id']}/sale-confirmation", {}, 200)
+    assert (answer["sale_kind"], answer["manager_id"]) == ("system", None)
+    await api.post(f"/contacts/{contact_id}/sales-plans", {"manager_id": manager})  # for whatever they buy
+    assert (await api.post(f"/orders/{order['id']}/sale-confirmation", {}, 200))["manager_id"] == manager

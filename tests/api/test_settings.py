@@ -13,7 +13,7 @@ from worker.store import connections
 HUSH = "whsec_never_to_be_seen"
 
 
-async def test_a_secret_goes_in_and_never_comes_out(api: Api) -> None:
+async def test_I5_a_secret_goes_in_and_never_comes_out(api: Api) -> None:
     body = {"name": "second-shop", "provider": "stripe", "secret": HUSH, "settings": {"orders_from": ["checkout"]}}
     made = await api.ask("POST", "/connections", json=body)
     assert made.status == 201
@@ -75,7 +75,7 @@ async def test_a_connection_that_cannot_be_says_why(api: Api, wrong: dict[str, A
         assert "shopify, standard, stripe, woocommerce" in answer.json["detail"]
 
 
-async def test_the_connections_of_another_account_are_not_there_but_their_names_are_taken(api: Api) -> None:
+async def test_I4_the_connections_of_another_account_are_not_there_but_their_names_are_taken(api: Api) -> None:
     stranger = await api.other_account()
     path = f"/connections/{api.shop.connections['stripe']}"
     assert (await api.ask("GET", path, token=stranger)).status == 404
@@ -86,7 +86,7 @@ async def test_the_connections_of_another_account_are_not_there_but_their_names_
     assert len(await api.pages("/connections", 3)) == 4
 
 
-async def test_a_token_is_shown_once_and_kept_hashed(api: Api) -> None:
+async def test_H2_a_token_is_shown_once_and_kept_hashed(api: Api) -> None:
     made = await api.post("/tokens", {"name": "reports", "role": "manager", "permissions": ["ops.view"]})
     assert made["token"].startswith("dbk_")
     listed = await api.ask("GET", "/tokens")
@@ -99,7 +99,7 @@ async def test_a_token_is_shown_once_and_kept_hashed(api: Api) -> None:
     assert (await api.get("/tokens"))["items"][0]["revoked_at"] is not None
 
 
-async def test_nobody_gives_more_than_they_have(api: Api) -> None:
+async def test_H2_nobody_gives_more_than_they_have(api: Api) -> None:
     keeper = await api.token("manager", Permission.SETTINGS_MANAGE)
     for body, status in (
         ({"name": "a", "role": "admin"}, 403),
@@ -114,7 +114,7 @@ async def test_nobody_gives_more_than_they_have(api: Api) -> None:
     assert (await api.ask("DELETE", f"/tokens/{admin['id']}", token=keeper)).status == 403
 
 
-async def test_the_tokens_of_another_account_are_not_there(api: Api) -> None:
+async def test_I4_the_tokens_of_another_account_are_not_there(api: Api) -> None:
     made = await api.post("/tokens", {"name": "reports", "role": "rep"})
     stranger = await api.other_account()
     assert (await api.ask("DELETE", f"/tokens/{made['id']}", token=stranger)).status == 404

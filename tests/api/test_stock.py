@@ -15,6 +15,15 @@ from worker.store.checks import broken
 HERE, THERE = sorted((new_id(), new_id()))
 
 
+@pytest.fixture(autouse=True)
+async def places(api: Api) -> None:
+    for location_id in (HERE, THERE):
+        await api.shop.ctx.pool.execute(
+            "INSERT INTO locations (account_id, id, slug, name, archived) VALUES ($1, $2, $3, 'Place', false)",
+            api.shop.account_id, location_id, f"l-{location_id}",
+        )  # fmt: skip
+
+
 async def adjust(api: Api, sku: str = "A", location_id: str = HERE, **more: Any) -> Any:
     body = {"location_id": location_id, "sku": sku, "reason": "Counted", **more}
     return await api.post("/stock/adjustments", body)
@@ -155,6 +164,7 @@ async def test_T4_movements_are_found_by_place_product_order_and_time(api: Api) 
     assert [item["quantity"] for item in await api.pages("/stock/movements", 1)] == everything
 
 
+@pytest.mark.broken_data(reason="an order that was merged by hand is still there, to have moved stock")
 async def test_T4_the_movements_of_an_order_are_also_those_of_orders_merged_into_it(api: Api) -> None:
     gone, left = await sell(api, ("A", 1), status="processing"), await sell(api, ("A", 2), status="processing")
     await api.shop.ctx.pool.execute(
@@ -177,6 +187,14 @@ async def test_I4_the_stock_of_another_account_is_not_there(api: Api) -> None:
     stranger = await api.other_account()
     assert (await api.get("/stock", token=stranger))["items"] == []
     assert (await api.get("/stock/movements", token=stranger))["items"] == []
-    body = {"location_id": HERE, "sku": "A", "difference": 5, "reason": "x"}
+    place = (await api.post("/locations", {"slug": "shop", "name": "Shop"}, token=stranger))["id"]
+    body = {"location_id": place, "sku": "A", "difference": 5, "reason": "x"}
     assert (await api.post("/stock/adjustments", body, token=stranger))["level"]["on_hand"] == 5
     assert await levels(api) == [("A", HERE, 1, 0, 0)]
+
+
+async def test_T4_stock_is_adjusted_where_there_is_a_location(api: Api) -> None:
+    body = {"location_id": new_id(), "sku": "A", "count": 1, "reason": "Counted"}
+    refused = await api.ask("POST", "/stock/adjustments", json=body)
+    assert (refused.status, refused.json["code"], refused.fields) == (422, "location_unknown", ["location_id"])
+    assert (await api.get("/stock"))["items"] == []

@@ -23,7 +23,7 @@ async def paid(api: Api) -> dict[str, Any]:
     return dict(order)
 
 
-async def test_stripes_ids_are_there_and_no_key_of_our_own(paid: dict[str, Any]) -> None:
+async def test_O3_stripes_ids_are_there_and_no_key_of_our_own(paid: dict[str, Any]) -> None:
     stripe = paid["stripe"]
     assert paid["external_id"] == stripe["checkout_session_id"]
     assert {stripe["checkout_session_id"], stripe["payment_intent_id"]} <= set(stripe["links"])
@@ -42,7 +42,7 @@ async def test_stripes_ids_are_there_and_no_key_of_our_own(paid: dict[str, Any])
         ({"amount": 1, "tracking_url": "https://carrier.example/1"}, ["amount"]),
     ],
 )
-async def test_what_stripe_manages_is_refused_by_name(
+async def test_O6_what_stripe_manages_is_refused_by_name(
     api: Api, paid: dict[str, Any], change: dict[str, Any], locked: list[str]
 ) -> None:
     answer = await api.ask("PATCH", f"/orders/{paid['id']}", json=change)
@@ -52,7 +52,7 @@ async def test_what_stripe_manages_is_refused_by_name(
     assert await api.get(f"/orders/{paid['id']}") == paid
 
 
-async def test_the_rest_stays_open(api: Api, paid: dict[str, Any]) -> None:
+async def test_O6_the_rest_stays_open(api: Api, paid: dict[str, Any]) -> None:
     change = {"tracking_url": "https://carrier.example/1", "shipping_status": "shipped", "notes": "x", "title": "Mine"}
     answer = await api.ask("PATCH", f"/orders/{paid['id']}", json=change)
     assert answer.status == 200
@@ -60,7 +60,7 @@ async def test_the_rest_stays_open(api: Api, paid: dict[str, Any]) -> None:
     assert answer.json["amount"] == paid["amount"]
 
 
-async def test_its_payment_status_is_explained_by_the_events(api: Api, paid: dict[str, Any]) -> None:
+async def test_O10_its_payment_status_is_explained_by_the_events(api: Api, paid: dict[str, Any]) -> None:
     told = await api.get(f"/orders/{paid['id']}/explain")
     assert (told["payment_status"], told["derived"]) == ("paid", True)
     assert told["received"] == sum(payment["counted"] for payment in told["payments"]) == paid["amount_paid"]

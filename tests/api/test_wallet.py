@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -217,3 +217,73 @@ async def test_O12_with_privacy_off_a_rep_sees_all_and_a_manager_always_does(wal
     await wallets.api.set(owner_privacy=False)
     assert len((await wallets.get("/orders"))["items"]) == 5
     assert await wallets.status("PATCH", f"/orders/{wallets.hidden['order']}", json={"notes": "seen"}) == 200
+
+
+class Shelf(NamedTuple):
+    """A location with coffee, sold to what a rep sees and to what they do not, and a thing that each of them has."""
+
+    location: str
+    product: str
+    mine: dict[str, Any]
+    hidden: dict[str, Any]
+    free: dict[str, Any]
+
+
+@pytest.fixture
+async def shelf(wallets: Wallets) -> Shelf:
+    api = wallets.api
+    location = await api.location()
+    product = (await api.post("/products", {"sku": "A", "name": "Grinder", "tracked": True}))["id"]
+    things = {}
+    for name, owned in (("mine", wallets.mine), ("hidden", wallets.hidden)):
+        line = {"items": [{"sku": "A", "unit_price": 1, "quantity": 1}], "location_id": location}
+        changed = await api.ask("PATCH", f"/orders/{owned['order']}", json={**line, "status": "processing"})
+        assert changed.status == 200, changed
+        [item] = changed.json["items"]
+        things[name] = await api.post("/units", {
+            "product_id": product, "serial_number": name, "contact_id": owned["contact"], "order_id": owned["order"],
+            "order_item_id": item["id"], "location_id": location,
+        })  # fmt: skip
+    free = await api.post("/units", {"product_id": product, "serial_number": "free"})
+    return Shelf(location, product, things["mine"], things["hidden"], free)
+
+
+async def test_O12_a_unit_is_seen_and_who_has_it_only_within_reach(wallets: Wallets, shelf: Shelf) -> None:
+    seen = {unit["serial_number"]: unit for unit in (await wallets.get("/units"))["items"]}
+    nobody = {"contact_id": None, "order_id": None, "order_item_id": None}
+    assert seen == {"mine": shelf.mine, "free": shelf.free, "hidden": {**shelf.hidden, **nobody}}
+    assert await wallets.get(f"/units/{shelf.hidden['id']}") == seen["hidden"]
+    for field, there in (("contact_id", "contact"), ("order_id", "order")):
+        assert (await wallets.get(f"/units?{field}={wallets.hidden[there]}"))["items"] == []
+        assert (await wallets.get(f"/units?{field}={wallets.mine[there]}"))["items"] == [shelf.mine]
+    assert (await wallets.api.get(f"/units?order_id={wallets.hidden['order']}"))["items"] == [shelf.hidden]
+
+
+async def test_O12_a_unit_is_neither_given_to_nor_taken_from_a_hidden_customer(wallets: Wallets, shelf: Shelf) -> None:
+    for field, there, code in (("contact_id", "contact", "contact_unknown"), ("order_id", "order", "order_unknown")):
+        for method, path, body in (
+            ("POST", "/units", {"product_id": shelf.product, "serial_number": "new", field: wallets.hidden[there]}),
+            ("PATCH", f"/units/{shelf.mine['id']}", {field: wallets.hidden[there]}),
+        ):
+            answer = await wallets.api.ask(method, path, json=body, token=wallets.rep)
+            assert (answer.status, answer.json["code"], answer.fields) == (422, code, [field])
+        for taker in (None, wallets.mine[there]):
+            answer = await wallets.api.ask(
+                "PATCH", f"/units/{shelf.hidden['id']}", json={field: taker}, token=wallets.rep
+            )
+            assert (answer.status, answer.json["code"]) == (403, "not_owner")
+    assert (await wallets.api.get(f"/units/{shelf.hidden['id']}")) == shelf.hidden
+    assert await wallets.status("PATCH", f"/units/{shelf.free['id']}", json={"order_id": wallets.mine["order"]}) == 200
+
+
+async def test_O12_a_movement_is_seen_and_its_order_only_within_reach(wallets: Wallets, shelf: Shelf) -> None:
+    whole = (await wallets.api.get("/stock/movements"))["items"]
+    assert {move["order_id"] for move in whole} == {wallets.mine["order"], wallets.hidden["order"]}
+    part = (await wallets.get("/stock/movements"))["items"]
+    known = {wallets.mine["order"], None}
+    assert part == [{**move, "order_id": move["order_id"] if move["order_id"] in known else None} for move in whole]
+    assert (await wallets.get(f"/stock/movements?order_id={wallets.hidden['order']}"))["items"] == []
+    [mine] = (await wallets.get(f"/stock/movements?order_id={wallets.mine['order']}"))["items"]
+    assert (mine["order_id"], mine["location_id"]) == (wallets.mine["order"], shelf.location)
+    await wallets.api.set(owner_privacy=False)
+    assert (await wallets.get("/stock/movements"))["items"] == whole

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.world import World
+from tests.feed import order as told_order
+from tests.world import World, payload
 from worker.apply import batch as applying
 from worker.errors import Transient
 from worker.ids import new_id
@@ -365,3 +366,13 @@ async def test_rearming_an_event_applies_it_again_without_effect(shop: World) ->
     await shop.apply([event])
     assert await shop.books() == before
     assert json.dumps(before["orders"]).count("cs_1") >= 1
+
+
+async def test_O4_the_source_says_what_kind_of_sender_an_order_came_from(shop: World) -> None:
+    await shop.deliver("stripe", checkout(1))
+    await shop.deliver("shopify", payload("shopify", "orders_create__minimal.json"), "orders/create")
+    await shop.deliver("standard", told_order())
+    rows = await shop.rows("SELECT origin, source FROM orders")
+    assert {row["origin"]: row["source"] for row in rows} == {
+        "stripe": "payments", "shopify": "commerce", "standard": "webhook",
+    }  # fmt: skip

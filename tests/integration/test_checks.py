@@ -60,6 +60,7 @@ async def test_I1_sound_books_break_nothing(shop: World) -> None:
     assert sentences().keys() == statements("checks").keys() | BY_RULE.keys()
 
 
+@pytest.mark.broken_data(reason="plants the faults that the checks are to find")
 @pytest.mark.parametrize("name", PLANTED)
 async def test_I1_a_planted_fault_is_found_and_doctor_tells_it(shop: World, database: str, name: str) -> None:
     await shop.ctx.pool.execute(

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from jsonschema import ValidationError
 from prometheus_client import REGISTRY
 
 from handlers.feed import ATTEMPTS
 from schemas.account import Reach
-from tests.feed import Receiver, Told, answering, order, receiver, signal, told
-from tests.integration.test_apply import checkout, invoice
+from tests.feed import Receiver, Told, answering, check_documented, order, receiver, signal, told
+from tests.integration.test_apply import checkout, intent, invoice, refund
 from tests.world import World, payload
 from worker import gauges
 from worker.actions import subscribers as actions
@@ -39,8 +40,11 @@ async def feed(shop: World) -> AsyncIterator[Told]:
 
 @pytest.fixture
 async def hook() -> AsyncIterator[Receiver]:
+    """A subscriber; whatever it was sent is as the OpenAPI document says."""
     async with receiver() as made:
         yield made
+        for message in made.messages:
+            check_documented(message)
 
 
 async def test_H5_an_order_is_told_whole_signed_and_in_order(feed: Told, hook: Receiver) -> None:
@@ -57,6 +61,29 @@ async def test_H5_an_order_is_told_whole_signed_and_in_order(feed: Told, hook: R
     assert [item["sku"] for item in last["items"]] == ["COF"]
     assert "payments" not in last
     assert await feed.states() == [(type_, "delivered") for type_ in hook.types]
+
+
+async def test_H5_every_kind_of_message_is_as_the_document_says(feed: Told, hook: Receiver) -> None:
+    subscriber_id = await feed.subscribe(hook)
+    disputed = {
+        "id": "evt_dp", "object": "event", "type": "charge.dispute.created", "created": 1_700_000_090, "livemode": True,
+        "data": {"object": {
+            "id": "dp_1", "object": "dispute", "amount": 1000, "currency": "usd", "status": "needs_response",
+            "reason": "fraudulent", "payment_intent": "pi_1", "charge": "ch_1", "created": 1_700_000_090,
+        }},
+    }  # fmt: skip
+    for body in (checkout(1), intent(1), refund(1), disputed):
+        await feed.shop.deliver("stripe", body)
+    await actions.test(feed.ctx, feed.shop.account_id, subscriber_id)
+    await feed.send()
+    [last] = [message for message in hook.messages if message["type"] == "order.disputed"]
+    assert (len(last["data"]["refunds"]), len(last["data"]["disputes"])) == (1, 1)
+    assert {"order.created", "order.updated", "order.partially_refunded", "daybook.test"} <= set(hook.types)
+    for message in hook.messages:
+        check_documented(message)
+    for wrong in ({**last, "type": "order.else"}, {**last, "data": {**last["data"], "payments": []}}):
+        with pytest.raises((KeyError, ValidationError)):
+            check_documented(wrong)
 
 
 async def test_H5_what_is_told_is_what_the_api_showed_at_that_moment(feed: Told, hook: Receiver) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from bench import growth
 from tests.world import World
 from worker.store.db import open_pool
@@ -26,6 +28,7 @@ ACCOUNTED = {
 SCAN = re.compile(r"Seq Scan on|Index Scan|Index Only Scan|Bitmap Index Scan")
 
 
+@pytest.mark.broken_data(reason="rows in bulk, made to be planned for: their numbers are no serial numbers")
 async def test_statements_of_a_batch_look_rows_up_by_more_than_their_account(shop: World) -> None:
     url = shop.ctx.settings.database_url or ""
     await growth.fill(url, 10_000)

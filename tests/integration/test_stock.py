@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
+from schemas.account import Reach
 from tests.integration.test_apply import checkout, invoice
 from tests.stock import NOW_MICROS, adopt, change, levels, lines, make
 from tests.world import World, payload
@@ -328,7 +329,7 @@ async def test_T4_every_list_of_stock_has_an_index(shop: World) -> None:
 
         asked: Any = Explaining()
         for moved in ({}, place, sku, place | sku, sale, since):
-            await search.movements(asked, shop.account_id, moved, None, 51)
+            await search.movements(asked, Reach(shop.account_id), moved, None, 51)
         for held in ({}, place, sku, {"negative": "true"}, {"negative": "false"}, {"negative": "true"} | place):
             await search.levels(asked, shop.account_id, held, ("S2", names["place"]), 51)
     assert len(plans) == 12

@@ -27,7 +27,7 @@ async def create(ctx: Context, actor: Actor, wish: Mapping[str, Any]) -> str:
     deal = Deal(id=new_id(), **{**wish, "owner_id": owner_id})
     async with transaction(ctx.pool) as connection:
         await references.check(connection, access.reach(actor), msgspec.structs.asdict(deal))
-        deal = await _priced(connection, actor.account_id, deal)
+        deal = await priced(connection, actor.account_id, deal)
         await deals.add(connection, actor.account_id, deal)
     return deal.id
 
@@ -51,12 +51,12 @@ async def change(
         wanted = msgspec.structs.replace(held, **changes)
         access.check_kept(within, (wanted.owner_id,), "owner_id")
         await references.check(connection, within, changes)
-        wanted = await _priced(connection, actor.account_id, wanted)
+        wanted = await priced(connection, actor.account_id, wanted)
         if wanted != held:
             await deals.save(connection, actor.account_id, wanted)
 
 
-async def _priced(connection: Pooled, account_id: str, deal: Deal) -> Deal:
+async def priced(connection: Pooled, account_id: str, deal: Deal) -> Deal:
     """The deal with the currency of its amount."""
     if deal.currency is None:
         if deal.amount is None:

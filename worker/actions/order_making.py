@@ -81,8 +81,8 @@ def _normalised(wish: Mapping[str, Any]) -> bytes:
 async def create(ctx: Context, actor: Actor, request: BaseModel) -> tuple[str, bool]:
     """Make an order: (id, whether it is new). The same external id with the same body gives the order made before.
 
-    Raises Differs (other body), Refused `contact_unknown`, `deal_unknown`, `owner_unknown`, `not_owner`,
-    `template_unknown`, `external_id_taken` (by an order that the actor does not see), `invalid`, and what
+    Raises Differs (other body), Refused `contact_unknown`, `deal_unknown`, `owner_unknown`, `location_unknown`,
+    `not_owner`, `template_unknown`, `external_id_taken` (by an order that the actor does not see), `invalid`, and what
     `catalog.to_make` refuses.
     """
     asked = _asked(actor, request)
@@ -197,7 +197,7 @@ async def _make(ctx: Context, connection: Pooled, actor: Actor, some: Sequence[_
             slug = asked.wish.get("template") or OrderType.SALE
             if slug not in used:
                 raise templates.unknown(slug)
-            hand = await _wished(connection, within, account, used[slug][0], asked.wish, known, now)
+            hand = await wished(connection, within, account, used[slug][0], asked.wish, known, now)
         except Refused as error:
             refused[asked.order_id] = error
         else:
@@ -213,7 +213,7 @@ async def _make(ctx: Context, connection: Pooled, actor: Actor, some: Sequence[_
     return _Made(refused, woken)
 
 
-async def _wished(
+async def wished(
     connection: Pooled,
     within: Reach,
     account: Account,
@@ -221,20 +221,25 @@ async def _wished(
     wish: dict[str, Any],
     known: set[str],
     now: int,
+    *,
+    origin: str = ORIGIN,
+    source: OrderSource = OrderSource.API,
 ) -> Hand:
     """The statement that makes the order of this wish. `known`: the contacts named that are within reach."""
     if wish.get("contact_id") is None and template.type == OrderType.TRANSFER:
         wish = {**wish, "contact_id": await own_contact(connection, account, now)}
     elif wish.get("contact_id") not in known:
         raise references.contact_unknown(wish.get("contact_id"))
-    await references.check(connection, within, {name: wish.get(name) for name in ("deal_id", *references.OWNERS)})
+    await references.check(
+        connection, within, {name: wish.get(name) for name in references.NAMING if name != "contact_id"}
+    )
     if template.price_list and not wish.get("price_list"):
         wish = {**wish, "price_list": template.price_list}
     wish = await catalog.to_make(connection, account.id, wish, account.currency)
 
     def hand(names: Mapping[str, str | int | None]) -> Hand:
         return wishes.created(
-            wish, now=now, origin=ORIGIN, source=OrderSource.API, currency=account.currency, template=template,
+            wish, now=now, origin=origin, source=source, currency=account.currency, template=template,
             names=names,
         )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -43,12 +44,21 @@ def _plain(value: Any) -> Any:
     return value
 
 
-async def write_new(connection: Pooled, account_id: str, made: Mapping[str, Dossier], now: int, actor: str) -> None:
-    """Make the orders of these dossiers, by id."""
+async def write_new(
+    connection: Pooled,
+    account_id: str,
+    made: Mapping[str, Dossier],
+    now: int,
+    actor: str,
+    *,
+    contact_ids: Mapping[str, str] = MappingProxyType({}),
+    numbered: bool = True,
+) -> None:
+    """Make the orders of these dossiers, by id. `contact_ids`, `numbered`: as `rebuild.write` has them."""
     await orders.begin_deriving(connection)
     await dossiers.add_links(connection, account_id, {hand_key(id_): id_ for id_ in made})
     await dossiers.save(connection, account_id, made)
-    await write(connection, account_id, made, now, actor)
+    await write(connection, account_id, made, now, actor, contact_ids=contact_ids, numbered=numbered)
 
 
 class Editing(msgspec.Struct, frozen=True):
@@ -72,7 +82,7 @@ async def patch(ctx: Context, actor: Actor, order_id: str, changes: Mapping[str,
     """Change the given fields of an order.
 
     Raises Locked (Stripe manages a field) and Refused (`not_found`, `version`, `derived`, `stage`, `contact_unknown`,
-    `deal_unknown`, `owner_unknown`, `not_owner`, `invalid`, and those of the flow).
+    `deal_unknown`, `owner_unknown`, `location_unknown`, `not_owner`, `invalid`, and those of the flow).
     """
     wish = {name: _plain(value) for name, value in changes.items()}
     if wish.get("items"):
@@ -101,7 +111,7 @@ async def edit(
     naming_: Mapping[str, Any] | None = None,
 ) -> None:
     """Let an order be changed by a statement, under the locks that its rules need: its own dossier and its parent's.
-    `naming_`: fields that name contacts, deals and owners, which have to be there.
+    `naming_`: fields that name contacts, deals, owners and locations, which have to be there.
 
     Raises Refused `not_found`, `not_owner` and `version` (it is at another version than `if_match`), and what `asked`
     raises.

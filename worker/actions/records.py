@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import asyncpg
 
 from handlers.errors import Refused
+from schemas.api.fields import plain
 from worker.context import Context
 from worker.ids import new_id
 from worker.store.db import Pooled, transaction
-from worker.store.records import Records
+from worker.store.records import Records, Row
 
 Fit: TypeAlias = Callable[[Pooled, str, dict[str, Any], Mapping[str, Any]], Awaitable[dict[str, Any]]]
 """(connection, account, what is asked for, all columns as they were) -> the columns to write. It refuses what cannot
@@ -56,13 +58,20 @@ async def held(
     row = await records.hold(connection, account_id, record_id)
     if row is None:
         raise Refused("not_found", "There is nothing of this id.", remedy="Look it up in the list.")
-    values = dict(row)
-    version = values.pop("version")
-    if if_match is not None and if_match != version:
+    if if_match is not None and if_match != row["version"]:
         raise Refused(
-            "version", f"It is at version {version} now, not {if_match}.", remedy="Get it again and repeat the change."
+            "version",
+            f"It is at version {row['version']} now, not {if_match}.",
+            remedy="Get it again and repeat the change.",
         )
-    return values
+    return columns(row)
+
+
+def columns(row: Row) -> dict[str, Any]:
+    """The columns of a record as they are written: a decimal as text, so that the same again is no change."""
+    return {
+        name: plain(value) if isinstance(value, Decimal) else value for name, value in row.items() if name != "version"
+    }
 
 
 @asynccontextmanager
@@ -72,13 +81,14 @@ async def writing(ctx: Context, records: Records) -> AsyncIterator[Pooled]:
         async with transaction(ctx.pool) as connection:
             yield connection
     except (asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError) as error:
-        refused = _refused(records.table, getattr(error, "constraint_name", None) or "")
-        if refused is None:
+        why = refused(records.table, getattr(error, "constraint_name", None) or "")
+        if why is None:
             raise
-        raise refused from None
+        raise why from None
 
 
-def _refused(table: str, constraint: str) -> Refused | None:
+def refused(table: str, constraint: str) -> Refused | None:
+    """What a broken constraint means to who asked; None for one that nobody can help."""
     name = constraint.removeprefix(f"{table}_")
     if name.endswith("_taken"):
         field = name.removesuffix("_taken")

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from handlers import stock as rules
 from schemas.stock import Bucket
+from worker.actions import references
 from worker.context import Context
 from worker.ids import new_id
 from worker.store import stock
@@ -25,9 +26,10 @@ async def adjust(
     reason: str,
 ) -> str:
     """Add a movement of what is on hand: `difference`, or what makes it `count`. The movement's id. A count that finds
-    what was expected is a movement of 0: that somebody counted is worth knowing."""
+    what was expected is a movement of 0: that somebody counted is worth knowing. Refused: `location_unknown`."""
     movement_id = new_id()
     async with transaction(ctx.pool) as connection:
+        await references.check_locations(connection, account_id, {"location_id": location_id})
         on_hand = await stock.hold_on_hand(connection, account_id, location_id, sku)
         made = Movement(
             id=movement_id,

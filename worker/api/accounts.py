@@ -9,7 +9,7 @@ from schemas.api.account import AccountBody, AccountPage, AccountPatch
 from schemas.api.page import PageQuery
 from worker.actions import accounts as actions
 from worker.api import cursor
-from worker.api.operation import Ask, Operations, answer, changed_meanwhile, missing
+from worker.api.operation import Ask, Operations, answer, missing
 from worker.store import accounts
 from worker.store.accounts import Account
 from worker.store.db import acquire
@@ -48,10 +48,7 @@ async def change_account(ask: Ask, account_id: str, body: AccountPatch) -> web.R
     """
     if account_id != ask.actor.account_id:
         return missing("accounts")
-    version = (await _own(ask)).version
-    if not ask.expects(version):
-        return changed_meanwhile(version)
-    expected = version if "If-Match" in ask.request.headers else None
+    expected = ask.expected((await _own(ask)).version)
     return _shown(await actions.change(ask.ctx.pool, account_id, body.model_dump(exclude_unset=True), expected))
 
 

@@ -8,7 +8,7 @@ from schemas.account import Permission
 from schemas.api.connection import ConnectionBody, ConnectionCreate, ConnectionPage, ConnectionPatch
 from schemas.api.page import PageQuery
 from worker.api import cursor
-from worker.api.operation import Ask, Operations, answer, changed_meanwhile, missing
+from worker.api.operation import Ask, Operations, answer, missing
 from worker.store import connections
 from worker.store.connections import ConnectionRow
 
@@ -84,8 +84,6 @@ async def change_connection(ask: Ask, connection_id: str, body: ConnectionPatch)
     held = await connections.get(ask.ctx.pool, ask.actor.account_id, connection_id)
     if held is None:
         return missing("connections")
-    if not ask.expects(held.version):
-        return changed_meanwhile(held.version)
     row = await connections.update(
         ask.ctx.pool,
         ask.ctx.vault,
@@ -94,7 +92,7 @@ async def change_connection(ask: Ask, connection_id: str, body: ConnectionPatch)
         secrets=body.given,
         keep_old=body.keep_old,
         settings=body.settings,
-        if_version=held.version if "If-Match" in ask.request.headers else None,
+        if_version=ask.expected(held.version),
     )
     return _shown(ask, row) if row else missing("connections")
 

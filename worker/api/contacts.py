@@ -16,8 +16,8 @@ from schemas.api.contact import (
     LifetimeTotal,
 )
 from worker.actions import contacts as actions
-from worker.api import cursor
-from worker.api.operation import Ask, Operations, answer, changed_meanwhile, missing
+from worker.api.lists import newest_first
+from worker.api.operation import Ask, Operations, answer, missing
 from worker.store import contact_reads, search
 from worker.store.db import acquire
 from worker.store.snapshot import snapshot
@@ -28,12 +28,9 @@ OPERATIONS = Operations("contacts")
 @OPERATIONS.declare("GET", "/contacts", "List contacts", query=ContactQuery, answer=ContactPage)
 async def list_contacts(ask: Ask, query: ContactQuery) -> web.Response:
     """Newest first. All filters given must hold."""
-    place = cursor.decode("contacts", query.cursor)
-    before = (place.moment, place.id) if place else None
-    async with snapshot(ask.ctx.pool) as connection:
-        found = await search.contacts(connection, ask.reach, query.model_dump(), before, query.limit + 1)
-        rows = await contact_reads.read(connection, ask.reach, [id_ for _, id_ in found[: query.limit]])
-    return answer(cursor.page(ContactPage, [ContactBody(**row) for row in rows], found, "contacts", query.limit))
+    return await newest_first(
+        ask, "contacts", query, ContactPage, search.contacts, contact_reads.read, lambda row: ContactBody(**row)
+    )  # fmt: skip
 
 
 @OPERATIONS.declare("GET", "/contacts/{contact_id}", "Get a contact", answer=ContactCard, headers=("ETag",))
@@ -80,9 +77,7 @@ async def change_contact(ask: Ask, contact_id: str, body: ContactPatch) -> web.R
     if not rows:
         return missing("contacts")
     access.check_write(ask.actor, rows[0]["owner_id"], "contacts")
-    if not ask.expects(rows[0]["version"]):
-        return changed_meanwhile(rows[0]["version"])
-    expected = rows[0]["version"] if "If-Match" in ask.request.headers else None
+    expected = ask.expected(rows[0]["version"])
     await actions.change(ask.ctx, ask.actor, contact_id, body.model_dump(exclude_unset=True), expected)
     return await _shown(ask, contact_id)
 

@@ -8,11 +8,10 @@ from handlers import access
 from schemas.account import Permission
 from schemas.api.deal import DealBody, DealCreate, DealPage, DealPatch, DealQuery
 from worker.actions import deals as actions
-from worker.api import cursor
-from worker.api.operation import Ask, Operations, answer, changed_meanwhile, missing
+from worker.api.lists import newest_first
+from worker.api.operation import Ask, Operations, answer, missing
 from worker.store import deals, search
 from worker.store.db import acquire
-from worker.store.snapshot import snapshot
 
 OPERATIONS = Operations("deals")
 
@@ -20,12 +19,9 @@ OPERATIONS = Operations("deals")
 @OPERATIONS.declare("GET", "/deals", "List deals", query=DealQuery, answer=DealPage)
 async def list_deals(ask: Ask, query: DealQuery) -> web.Response:
     """Newest first. All filters given must hold."""
-    place = cursor.decode("deals", query.cursor)
-    before = (place.moment, place.id) if place else None
-    async with snapshot(ask.ctx.pool) as connection:
-        found = await search.deals(connection, ask.reach, query.model_dump(), before, query.limit + 1)
-        rows = await deals.read(connection, ask.reach, [id_ for _, id_ in found[: query.limit]])
-    return answer(cursor.page(DealPage, [DealBody(**row) for row in rows], found, "deals", query.limit))
+    return await newest_first(
+        ask, "deals", query, DealPage, search.deals, deals.read, lambda row: DealBody(**row)
+    )  # fmt: skip
 
 
 @OPERATIONS.declare("GET", "/deals/{deal_id}", "Get a deal", answer=DealBody, headers=("ETag",))
@@ -69,9 +65,7 @@ async def change_deal(ask: Ask, deal_id: str, body: DealPatch) -> web.Response:
     if not rows:
         return missing("deals")
     access.check_write(ask.actor, rows[0]["owner_id"], "deals")
-    if not ask.expects(rows[0]["version"]):
-        return changed_meanwhile(rows[0]["version"])
-    expected = rows[0]["version"] if "If-Match" in ask.request.headers else None
+    expected = ask.expected(rows[0]["version"])
     await actions.change(ask.ctx, ask.actor, deal_id, body.model_dump(exclude_unset=True), expected)
     return await _shown(ask, deal_id)
 

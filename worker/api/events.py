@@ -6,11 +6,10 @@ from aiohttp import web
 
 from schemas.account import Permission
 from schemas.api.event import EventBody, EventPage, EventQuery
-from worker.api import cursor
+from worker.api.lists import newest_first
 from worker.api.operation import JSON, Ask, Operations, answer, missing
 from worker.store import event_reads, inbox, search
 from worker.store.db import acquire
-from worker.store.snapshot import snapshot
 
 OPERATIONS = Operations("events")
 
@@ -18,13 +17,9 @@ OPERATIONS = Operations("events")
 @OPERATIONS.declare("GET", "/events", "List events", permission=Permission.OPS_VIEW, query=EventQuery, answer=EventPage)
 async def list_events(ask: Ask, query: EventQuery) -> web.Response:
     """Newest first. All filters given must hold."""
-    place = cursor.decode("events", query.cursor)
-    before = (place.moment, place.id) if place else None
-    given = query.model_dump(exclude={"limit", "cursor"})
-    async with snapshot(ask.ctx.pool) as connection:
-        found = await search.events(connection, ask.reach, given, before, query.limit + 1)
-        rows = await event_reads.read(connection, ask.reach, [id_ for _, id_ in found[: query.limit]])
-    return answer(cursor.page(EventPage, [EventBody(**row) for row in rows], found, "events", query.limit))
+    return await newest_first(
+        ask, "events", query, EventPage, search.events, event_reads.read, lambda row: EventBody(**row)
+    )  # fmt: skip
 
 
 @OPERATIONS.declare("GET", "/events/{event_id}", "Get an event", permission=Permission.OPS_VIEW, answer=EventBody)

@@ -14,6 +14,7 @@ from aiohttp import web
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from schemas.api.feed import TOLD, message_of
 from schemas.api.problem import Problem
 from worker.api import idempotency
 from worker.api.operation import JSON, Operation, pattern_of
@@ -36,6 +37,16 @@ _KEY = (
     "alike. With another path or body: 422 `idempotency_key_reused`. While the first is under way: 409 "
     "`idempotency_key_in_flight`."
 )
+_TOLD = (
+    "Sent to each subscriber that has chosen this type, as Standard Webhooks: verify the signature first, note the "
+    "`webhook-id`, answer within 15 s, work afterwards."
+)
+_SIGNED = {
+    "webhook-id": "The id of the event: every attempt has the same.",
+    "webhook-timestamp": "When this attempt was made, in unix seconds.",
+    "webhook-signature": "`v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`; for a day after the "
+    "secret was replaced two of them, with a blank between.",
+}
 SCRIPTS = {
     "swagger_bundle.js": "text/javascript",
     "swagger_preset.js": "text/javascript",
@@ -51,6 +62,7 @@ POLICY = (
 def document(operations: Sequence[Operation]) -> Schema:
     """The whole document."""
     models: list[tuple[Model, JsonSchemaMode]] = [(Problem, "serialization")]
+    models += [(message_of(type_), "serialization") for type_ in TOLD]
     for operation in operations:
         models += [(model, "validation") for model in (operation.query, operation.body) if model]
         if isinstance(operation.answer, type):
@@ -71,12 +83,39 @@ def document(operations: Sequence[Operation]) -> Schema:
         "security": [{"bearer": []}],
         "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in operations)],
         "paths": paths,
+        "webhooks": {
+            str(type_): {"post": _message(type_, told, refs[message_of(type_)])} for type_, told in TOLD.items()
+        },
         "components": {
             "schemas": dict(sorted(schemas.items())),
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "A token from /api/v1/tokens."}
             },
             "responses": {f"E{status}": _problem(status, refs[Problem]) for status in errors},
+        },
+    }
+
+
+def _message(type_: str, told: str, ref: Schema) -> Schema:
+    """A message of the outgoing feed."""
+    return {
+        "operationId": f"on_{type_.replace('.', '_')}",
+        "summary": told,
+        "description": _TOLD,
+        "tags": ["subscribers"],
+        "security": [],
+        "parameters": [
+            {"name": name, "in": "header", "required": True, "description": about, "schema": {"type": "string"}}
+            for name, about in _SIGNED.items()
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {JSON: {"schema": {"allOf": [ref, {"properties": {"type": {"const": str(type_)}}}]}}},
+        },
+        "responses": {
+            "2XX": {"description": "You have it: it is not sent again."},
+            "410": {"description": "You want no more: the subscriber is disabled."},
+            "default": {"description": "It is sent again later, ten times within about three days."},
         },
     }
 

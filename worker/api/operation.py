@@ -16,6 +16,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from handlers import access
+from handlers.errors import Refused
 from schemas.account import Actor, Permission, Reach
 from schemas.api.fields import SLUG, UUID
 from worker.api.bodies import read, unambiguous
@@ -42,10 +43,19 @@ class Ask:
     def reach(self) -> Reach:
         return access.reach(self.actor)
 
-    def expects(self, version: int) -> bool:
-        """Whether `If-Match`, where it was sent, asks for this version."""
+    def expected(self, version: int) -> int | None:
+        """The version that a change of a row, which is at this one, is for: None without `If-Match`, where any will do.
+        Raises Refused (`version`) where `If-Match` asks for another."""
         tags = [tag.strip() for header in self.request.headers.getall("If-Match", []) for tag in header.split(",")]
-        return not tags or "*" in tags or f'"{version}"' in tags
+        if not tags:
+            return None
+        if "*" not in tags and f'"{version}"' not in tags:
+            raise Refused(
+                "version",
+                f"It is at version {version} now.",
+                remedy="Get it again and repeat the change with its ETag.",
+            )
+        return version
 
 
 Handler = Callable[..., Awaitable[web.Response]]
@@ -162,13 +172,6 @@ def _is_json(request: web.Request) -> bool:
 def missing(noun: str) -> web.Response:
     """The 404 for what is not there, or is another account's: the two look alike."""
     return problem(404, f"There is nothing of this id among your {noun}.", code="not_found")
-
-
-def changed_meanwhile(version: int) -> web.Response:
-    """The 412 for a change of what is not as the sender has seen it."""
-    return problem(
-        412, f"It is at version {version} now. Get it again and repeat the change with its ETag.", code="version"
-    )
 
 
 def answer(model: BaseModel, status: int = 200, **headers: str) -> web.Response:

@@ -30,7 +30,8 @@ _SALE: dict[str, Any] = {
 @OPERATIONS.declare("POST", "/orders/{order_id}/payments", "Record a payment", body=PaymentCreate, **_BY_HAND)
 async def record_order_payment(ask: Ask, order_id: str, body: PaymentCreate) -> web.Response:
     """Money that was received by hand. It is a fact like any other: the payment status follows from it, and a note that
-    was set before counts no more. On an invoice or a return's invoice it counts for the parent too."""
+    was set before counts no more. On an invoice or a return's invoice it counts for the parent too. For an offer
+    that is not paid for in parts (`partial_payment`) a payment that leaves something owed is 422."""
     return await changed(
         ask, order_id, lambda meant, expected: actions.pay(ask.ctx, ask.actor, meant, given(body), expected), status=201
     )
@@ -61,7 +62,10 @@ async def decline_order(ask: Ask, order_id: str) -> web.Response:
     "POST", "/orders/{order_id}/sale-confirmation", "Confirm who made the sale", body=SaleConfirmation, **_SALE
 )
 async def confirm_order_sale(ask: Ask, order_id: str, body: SaleConfirmation) -> web.Response:
-    """As the system, as the manager named on the order, or as another. A refund keeps the confirmation."""
+    """As the system, as the manager named on the order, or as another. Where it is not said: as the manager whom the
+    customer's sales plans propose for this offer, else as the manager of the order, else as the system. A refund keeps
+    the confirmation.
+    """
     return await changed(
         ask,
         order_id,

@@ -21,9 +21,7 @@ from schemas.api.order import (
     Item,
     OrderBody,
     OrderCharge,
-    OrderDispute,
     OrderPayment,
-    OrderRefund,
     TimelineEntry,
 )
 from schemas.api.payment import PaymentBody
@@ -36,19 +34,19 @@ _TIME = re.compile(r"\w+_at")
 _ELSEWHERE = frozenset({"rule", "template", "refunds", "disputes"})
 
 
-def body(account_id: str, rows: OrderRows) -> OrderBody:
-    """The whole order (O3)."""
+def body(account_id: str, rows: OrderRows, model: type[OrderBody] = OrderBody) -> OrderBody:
+    """The whole order (O3), as this model has it."""
     row = rows.order
     given = {name: value for name, value in row.items() if name not in _ELSEWHERE}
-    return OrderBody.model_validate(
+    return model.model_validate(
         {
             **given,
             "template_id": row["template"],
             "items": [item(line, row["parent_id"]) for line in rows.items],
             "charges": [charge(found) for found in rows.charges],
             "payments": [payment(found, row["amount"]) for found in rows.payments],
-            "refunds": [OrderRefund(**movement) for movement in movements(account_id, rows, "refunds")],
-            "disputes": [OrderDispute(**movement) for movement in movements(account_id, rows, "disputes")],
+            "refunds": movements(account_id, rows, "refunds"),
+            "disputes": movements(account_id, rows, "disputes"),
             "stripe": {**row["stripe"], "links": [link for link in row["stripe"].get("links", ()) if "#" not in link]},
             "locked_fields": list(locked_fields(row["managed_by"])),
         }
@@ -154,8 +152,8 @@ def explanation(account_id: str, rows: OrderRows, dossier: Dossier) -> Explanati
             "returned": row["amount_refunded"],
             "remaining": row["summary"]["remaining"],
             "payments": [payment(found, row["amount"]) for found in rows.payments],
-            "refunds": [OrderRefund(**movement) for movement in movements(account_id, rows, "refunds")],
-            "disputes": [OrderDispute(**movement) for movement in movements(account_id, rows, "disputes")],
+            "refunds": movements(account_id, rows, "refunds"),
+            "disputes": movements(account_id, rows, "disputes"),
             "statements": [
                 ExplainedStatement(
                     at=moment(at),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -23,7 +24,8 @@ from schemas.api.page import PageQuery
 from worker.actions import order_making
 from worker.actions import orders as actions
 from worker.api import cursor, order_views
-from worker.api.operation import Ask, Operations, answer, changed_meanwhile, missing
+from worker.api.lists import newest_first
+from worker.api.operation import Ask, Operations, answer, missing
 from worker.store import order_reads, search
 from worker.store.db import Pooled
 from worker.store.order_reads import OrderRows
@@ -35,14 +37,8 @@ OPERATIONS = Operations("orders", registry=True)
 @OPERATIONS.declare("GET", "/orders", "List orders", query=OrderQuery, answer=OrderPage)
 async def list_orders(ask: Ask, query: OrderQuery) -> web.Response:
     """Newest first. All filters given must hold."""
-    place = cursor.decode("orders", query.cursor)
-    before = (place.moment, place.id) if place else None
-    given = query.model_dump(exclude={"limit", "cursor"})
-    async with snapshot(ask.ctx.pool) as connection:
-        found = await search.orders(connection, ask.reach, given, before, query.limit + 1)
-        rows = await order_reads.read(connection, ask.reach, [id_ for _, id_ in found[: query.limit]])
-    items = [order_views.body(ask.actor.account_id, row) for row in rows]
-    return answer(cursor.page(OrderPage, items, found, "orders", query.limit))
+    body = partial(order_views.body, ask.actor.account_id)
+    return await newest_first(ask, "orders", query, OrderPage, search.orders, order_reads.read, body)
 
 
 @OPERATIONS.declare("GET", "/orders/{order_id}", "Get an order", answer=OrderBody, headers=("ETag", "Content-Location"))
@@ -149,9 +145,7 @@ async def to_be_changed(ask: Ask, order_id: str) -> tuple[str, int | None] | web
         return missing("orders")
     owner_id, version = held
     access.check_write(ask.actor, owner_id, "orders")
-    if not ask.expects(version):
-        return changed_meanwhile(version)
-    return order_id, version if "If-Match" in ask.request.headers else None
+    return order_id, ask.expected(version)
 
 
 async def shown(ask: Ask, order_id: str, *, created: bool = False, status: int = 200) -> web.Response:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from schemas.api.fields import Wire
 from schemas.api.page import Page, PageQuery
 from worker.api import cursor
-from worker.api.operation import Ask, answer, changed_meanwhile, missing
+from worker.api.operation import Ask, answer, missing
 from worker.store import search
 from worker.store.db import Pooled, acquire
 from worker.store.records import Records, Row
@@ -38,16 +38,14 @@ class Resource(Generic[B]):
         asked = query.model_dump(mode="json")
         asked.update({name: asked[name] == "true" for name in _FLAGS if asked.get(name) is not None})
         async with snapshot(ask.ctx.pool) as connection:
-            found = await search.records(
-                connection, self.records.table, ask.actor.account_id, asked, before, query.limit + 1
-            )
-            rows = await self.records.read(connection, ask.actor.account_id, [id_ for _, id_ in found[: query.limit]])
+            found = await search.records(connection, self.records.table, ask.reach, asked, before, query.limit + 1)
+            rows = await self.records.read(connection, ask.reach, [id_ for _, id_ in found[: query.limit]])
         return answer(cursor.page(self.page, [self.body(row) for row in rows], found, self.noun, query.limit))
 
     async def get(self, ask: Ask, record_id: str, *, created: bool = False) -> web.Response:
         """One of them, or 404."""
         async with snapshot(ask.ctx.pool) as connection:
-            rows = await self.records.read(connection, ask.actor.account_id, [record_id])
+            rows = await self.records.read(connection, ask.reach, [record_id])
             if not rows:
                 return missing(self.noun)
             body = await self.shown(connection, ask.actor.account_id, rows[0])
@@ -63,12 +61,10 @@ class Resource(Generic[B]):
     async def change(self, ask: Ask, record_id: str, write: Callable[[int | None], Awaitable[None]]) -> web.Response:
         """Have it written by `write`, which is given the version that `If-Match` asks for."""
         async with acquire(ask.ctx.pool) as connection:
-            rows = await self.records.read(connection, ask.actor.account_id, [record_id])
+            rows = await self.records.read(connection, ask.reach, [record_id])
         if not rows:
             return missing(self.noun)
-        if not ask.expects(rows[0]["version"]):
-            return changed_meanwhile(rows[0]["version"])
-        await write(rows[0]["version"] if "If-Match" in ask.request.headers else None)
+        await write(ask.expected(rows[0]["version"]))
         return await self.get(ask, record_id)
 
 

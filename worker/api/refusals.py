@@ -16,6 +16,7 @@ STATUSES = {
     "template_unknown": 422,
     "currency_mismatch": 422,
     "offer_archived": 422,
+    "partial_payment": 422,
     "not_found": 404,
     "version": 412,
     "permission_missing": 403,

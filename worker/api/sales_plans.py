@@ -29,7 +29,7 @@ async def list_sales_plans(ask: Ask, contact_id: str, query: PageQuery) -> web.R
         if not await contact_reads.read(connection, ask.reach, [contact_id]):
             return missing("contacts")
         found = await search.records(
-            connection, "sales_plans", account_id, {"contact_id": contact_id}, before, query.limit + 1
+            connection, "sales_plans", ask.reach, {"contact_id": contact_id}, before, query.limit + 1
         )
         rows = await sales_plans.read(connection, account_id, [id_ for _, id_ in found[: query.limit]])
     return answer(cursor.page(SalesPlanPage, [SalesPlanBody(**row) for row in rows], found, "sales-plans", query.limit))

@@ -44,12 +44,12 @@ async def list_stock(ask: Ask, query: StockQuery) -> web.Response:
 @OPERATIONS.declare("GET", "/stock/movements", "List stock movements", query=MovementQuery, answer=StockMovementPage)
 async def list_stock_movements(ask: Ask, query: MovementQuery) -> web.Response:
     """The ledger, newest first: what each change of an order and each adjustment added to which bucket. Levels are its
-    sums."""
+    sums. The order is null to who does not see it."""
     place = cursor.decode("movements", query.cursor)
     before = (place.moment, place.id) if place else None
     async with snapshot(ask.ctx.pool) as connection:
-        found = await search.movements(connection, ask.actor.account_id, query.model_dump(), before, query.limit + 1)
-        rows = await stock_reads.movements(connection, ask.actor.account_id, [id_ for _, id_ in found[: query.limit]])
+        found = await search.movements(connection, ask.reach, query.model_dump(), before, query.limit + 1)
+        rows = await stock_reads.movements(connection, ask.reach, [id_ for _, id_ in found[: query.limit]])
     return answer(cursor.page(StockMovementPage, [_movement(row) for row in rows], found, "movements", query.limit))
 
 
@@ -76,7 +76,7 @@ async def adjust_stock(ask: Ask, body: StockAdjust) -> web.Response:
         reason=body.reason,
     )
     async with snapshot(ask.ctx.pool) as connection:
-        [row] = await stock_reads.movements(connection, ask.actor.account_id, [movement_id])
+        [row] = await stock_reads.movements(connection, ask.reach, [movement_id])
         [level] = await stock_reads.levels(connection, ask.actor.account_id, [(body.sku, body.location_id)])
     return answer(StockAdjusted(movement=_movement(row), level=_level(*level)), 201)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from handlers.errors import Refused
 from schemas.account import Permission
 from schemas.api.page import PageQuery
 from schemas.api.subscriber import (
@@ -19,7 +20,7 @@ from schemas.api.subscriber import (
 )
 from worker.actions import subscribers as actions
 from worker.api import cursor
-from worker.api.operation import Ask, Operations, answer, changed_meanwhile, missing
+from worker.api.operation import Ask, Operations, answer, missing
 from worker.store import deliveries, subscribers
 from worker.store.db import acquire
 from worker.store.deliveries import DeliveryRow
@@ -96,8 +97,6 @@ async def get_subscriber(ask: Ask, subscriber_id: str) -> web.Response:
 async def change_subscriber(ask: Ask, subscriber_id: str, body: SubscriberPatch) -> web.Response:
     """Another address holds for what was not delivered yet, too; other types for what happens from now on."""
     expected = await _expected(ask, subscriber_id)
-    if isinstance(expected, web.Response):
-        return expected
     given = body.model_dump(exclude_unset=True)
     return _shown(await actions.change(ask.ctx, ask.actor.account_id, subscriber_id, given, expected))
 
@@ -113,8 +112,6 @@ async def change_subscriber(ask: Ask, subscriber_id: str, body: SubscriberPatch)
 async def remove_subscriber(ask: Ask, subscriber_id: str) -> web.Response:
     """At once and for good, with what was not delivered yet. Pause it to have that kept."""
     expected = await _expected(ask, subscriber_id)
-    if isinstance(expected, web.Response):
-        return expected
     await actions.remove(ask.ctx, ask.actor.account_id, subscriber_id, expected)
     return web.Response(status=204)
 
@@ -135,8 +132,6 @@ async def rotate_subscriber(ask: Ask, subscriber_id: str) -> web.Response:
     over without losing any.
     """
     expected = await _expected(ask, subscriber_id)
-    if isinstance(expected, web.Response):
-        return expected
     row, secret = await actions.rotate(ask.ctx, ask.actor.account_id, subscriber_id, expected)
     return _issued(row, secret)
 
@@ -153,8 +148,6 @@ async def rotate_subscriber(ask: Ask, subscriber_id: str) -> web.Response:
 async def pause_subscriber(ask: Ask, subscriber_id: str) -> web.Response:
     """Nothing is sent; what happens meanwhile gathers, for as long as events are kept (30 days unless set)."""
     expected = await _expected(ask, subscriber_id)
-    if isinstance(expected, web.Response):
-        return expected
     return _shown(await actions.pause(ask.ctx, ask.actor.account_id, subscriber_id, expected))
 
 
@@ -170,8 +163,6 @@ async def pause_subscriber(ask: Ask, subscriber_id: str) -> web.Response:
 async def activate_subscriber(ask: Ask, subscriber_id: str) -> web.Response:
     """What has gathered is sent, and what comes. Its address is checked once more: 422 where it leads inside."""
     expected = await _expected(ask, subscriber_id)
-    if isinstance(expected, web.Response):
-        return expected
     return _shown(await actions.activate(ask.ctx, ask.actor.account_id, subscriber_id, expected))
 
 
@@ -257,14 +248,12 @@ async def _find(ask: Ask, subscriber_id: str) -> SubscriberRow | None:
         return await subscribers.get(connection, ask.actor.account_id, subscriber_id)
 
 
-async def _expected(ask: Ask, subscriber_id: str) -> int | web.Response | None:
-    """The version that the change is for, where the request names one; or the answer that refuses it."""
+async def _expected(ask: Ask, subscriber_id: str) -> int | None:
+    """The version that the change is for, where the request names one. Refused: `not_found`, `version`."""
     row = await _find(ask, subscriber_id)
     if row is None:
-        return missing("subscribers")
-    if not ask.expects(row.version):
-        return changed_meanwhile(row.version)
-    return row.version if "If-Match" in ask.request.headers else None
+        raise Refused("not_found", "There is nothing of this id among your subscribers.", remedy="")
+    return ask.expected(row.version)
 
 
 async def _delivery(ask: Ask, subscriber_id: str, event_id: str, status: int = 200) -> web.Response:

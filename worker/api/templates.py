@@ -13,7 +13,7 @@ from schemas.account import Permission
 from schemas.api.template import Children, TemplateBody, TemplateCreate, TemplateList, TemplatePatch
 from schemas.order import OrderType, Status
 from schemas.template import Template
-from worker.api.operation import Ask, Operations, answer, changed_meanwhile, missing
+from worker.api.operation import Ask, Operations, answer, missing
 from worker.store import templates
 from worker.store.db import acquire, transaction
 
@@ -90,8 +90,7 @@ async def change_template(ask: Ask, slug: str, body: TemplatePatch) -> web.Respo
         if found is None:
             return missing("templates")
         held, version = found
-        if not ask.expects(version):
-            return changed_meanwhile(version)
+        ask.expected(version)
         given = body.model_dump(exclude_unset=True)
         if "children" in given:
             given["children"] = _children(given["children"])

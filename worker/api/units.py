@@ -20,7 +20,7 @@ _RESOURCE = Resource("units", units.RECORDS, lambda row: UnitBody(**row), UnitPa
 
 @OPERATIONS.declare("GET", "/units", "List units", query=UnitQuery, answer=UnitPage)
 async def list_units(ask: Ask, query: UnitQuery) -> web.Response:
-    """Newest first. All filters given must hold."""
+    """Newest first. All filters given must hold. The contact and the order are null to who does not see them."""
     return await _RESOURCE.list(ask, query)
 
 
@@ -44,7 +44,7 @@ async def get_unit(ask: Ask, unit_id: str) -> web.Response:
 async def create_unit(ask: Ask, body: UnitCreate) -> web.Response:
     """One record for each thing of a product that is `tracked`. A serial number is unique within its product: 409 where
     another has it."""
-    unit_id = await actions.create(ask.ctx, ask.actor.account_id, units.RECORDS, whole(body), fit)
+    unit_id = await actions.create(ask.ctx, ask.actor.account_id, units.RECORDS, whole(body), fit(ask.reach))
     return await _RESOURCE.get(ask, unit_id, created=True)
 
 
@@ -59,6 +59,15 @@ async def create_unit(ask: Ask, body: UnitCreate) -> web.Response:
     headers=("ETag",),
 )
 async def change_unit(ask: Ask, unit_id: str, body: UnitPatch) -> web.Response:
-    """Only the fields given are changed: who has it, where it is, which order it went out with."""
-    write = partial(actions.change, ask.ctx, ask.actor.account_id, units.RECORDS, unit_id, given(body), fit=fit)
+    """Only the fields given are changed: who has it, where it is, which order it went out with. A thing that
+    somebody has whom you do not see stays theirs (403)."""
+    write = partial(
+        actions.change,
+        ask.ctx,
+        ask.actor.account_id,
+        units.RECORDS,
+        unit_id,
+        given(body),
+        fit=fit(ask.reach),
+    )
     return await _RESOURCE.change(ask, unit_id, write)

@@ -24,6 +24,7 @@ COMMANDS = (
     "worker.cli.token",
     "worker.cli.account",
     "worker.cli.sign_in_link",
+    "worker.cli.seeds",
     "worker.cli.doctor",
     "worker.cli.stripe_stand_in",
 )

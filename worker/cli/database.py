@@ -20,14 +20,15 @@ DEFAULT_ACCOUNT = "default"
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Pool]:
-    """A small pool on the settings' database; whatever keeps it from opening is said in a sentence."""
+async def opened(settings: Settings, *, keyed: bool = False) -> AsyncIterator[Pool]:
+    """A small pool on the settings' database; whatever keeps it from opening is said in a sentence. `keyed`: as
+    `make_pool` has it."""
     import asyncpg
 
     from worker.store.db import open_pool
 
     try:
-        pool = await open_pool(settings.database_url or "", size=2)
+        pool = await open_pool(settings.database_url or "", size=2, keyed=keyed)
     except DATABASE_ERRORS as error:
         raise UserError(
             f"PostgreSQL cannot be reached: {str(error) or type(error).__name__}.",

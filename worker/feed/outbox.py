@@ -13,6 +13,7 @@ import msgspec
 
 from handlers.feed import events_of
 from schemas.account import Reach
+from schemas.api.feed import FeedOrder
 from schemas.feed import TEST, EventType
 from schemas.order import Order
 from worker.api import order_views
@@ -20,14 +21,6 @@ from worker.ids import new_id
 from worker.store import order_reads, outbox
 from worker.store.db import Pooled
 from worker.store.outbox import Entry, Wanted
-
-_LEFT_OUT: dict[str, Any] = {
-    "payments": True,
-    "locked_fields": True,
-    "refunds": {"__all__": {"payment_id"}},
-    "disputes": {"__all__": {"payment_id"}},
-}
-"""What the API shows of an order and the feed does not: how each payment went is for those who may read payments."""
 
 
 class Held(Protocol):
@@ -60,7 +53,7 @@ async def tell(connection: Pooled, account_id: str, changes: Sequence[Change]) -
         return
     rows = await order_reads.read(connection, Reach(account_id), sorted(told))
     shown = {
-        found.order["id"]: order_views.body(account_id, found).model_dump(mode="json", by_alias=True, exclude=_LEFT_OUT)
+        found.order["id"]: order_views.body(account_id, found, FeedOrder).model_dump(mode="json", by_alias=True)
         for found in rows
     }
     await _write(connection, account_id, wanted.at, told, shown)

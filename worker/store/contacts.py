@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from worker.store import seeds
 from worker.store.db import Pooled
 from worker.store.statements import statements
 
@@ -66,4 +67,5 @@ async def merge(connection: Pooled, account_id: str, merged: Mapping[str, str]) 
     targets = [merged[source] for source in sources]
     for name in ("merge_keys", "merge_deals", "merge_orders", "merge_units", "merge_sales_plans", "merge_checkouts"):
         await connection.execute(_SQL[name], account_id, sources, targets)
+    await seeds.merge(connection, account_id, merged)
     await connection.execute(_SQL["delete_contacts"], account_id, sources)

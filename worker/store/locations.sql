@@ -16,3 +16,6 @@ UPDATE locations r SET
     slug = g.slug, name = g.name, archived = g.archived, version = r.version + 1, updated_at = now()
   FROM json_populate_record(NULL::locations, $3::text::json) g
  WHERE r.account_id = $1 AND r.id = $2
+
+-- exist: which of these are there
+SELECT id FROM locations WHERE account_id = $1 AND id = ANY ($2)

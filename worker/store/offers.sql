@@ -35,4 +35,5 @@ WITH counted AS (
 UPDATE offers r SET number = counted.value FROM counted WHERE r.account_id = $1 AND r.id = $2
 
 -- to_sell: an offer as an order needs it
-SELECT id, name, unit_price, currency, several_units, archived FROM offers WHERE account_id = $1 AND id = $2
+SELECT id, name, unit_price, currency, several_units, archived, partial_payment
+  FROM offers WHERE account_id = $1 AND id = $2

@@ -14,7 +14,7 @@ from handlers.reading import moment
 from schemas.order import Order, PaymentRow
 from worker.feed import outbox
 from worker.ids import derived_id, new_id, part_ids
-from worker.store import children, stock
+from worker.store import children, seeds, stock
 from worker.store.db import Pooled, to_json
 from worker.store.statements import statements
 
@@ -230,6 +230,7 @@ async def merge(connection: Pooled, account_id: str, merged: Mapping[str, str]) 
     await connection.execute(_SQL["record_merges"], account_id, sources, targets)
     await connection.execute(_SQL["merge_units"], account_id, sources, targets)
     await children.merge(connection, account_id, merged)
+    await seeds.merge(connection, account_id, merged)
     rows = await connection.fetch(_SQL["delete_orders"], account_id, sources)
     return [id_ for row in rows for id_ in row if id_ is not None]
 

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
+from schemas.account import Reach
 from worker.store.db import Pooled, to_json
 from worker.store.statements import statements
 
@@ -23,9 +24,13 @@ class Records:
         self.table = table
         self.sql = statements(table)
 
-    async def read(self, connection: Pooled, account_id: str, ids: Sequence[str]) -> list[Row]:
-        """The records of these ids that there are, in the order of the ids."""
-        rows = {row["id"]: row for row in await connection.fetch(self.sql["read"], account_id, ids)} if ids else {}
+    async def read(self, connection: Pooled, reach: Reach, ids: Sequence[str]) -> list[Row]:
+        """The records of these ids that there are, in their order. The catalogue is the whole account's: it has
+        no owners."""
+        return await self._read(connection, ids, reach.account_id, ids)
+
+    async def _read(self, connection: Pooled, ids: Sequence[str], *arguments: object) -> list[Row]:
+        rows = {row["id"]: row for row in await connection.fetch(self.sql["read"], *arguments)} if ids else {}
         return [rows[id_] for id_ in ids if id_ in rows]
 
     async def hold(self, connection: Pooled, account_id: str, record_id: str) -> Row | None:

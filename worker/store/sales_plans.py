@@ -44,3 +44,9 @@ async def proposed_manager(connection: Pooled, account_id: str, contact_id: str,
     rows = await connection.fetch(_SQL["newest"], account_id, contact_id, offer_id)
     plans = [SalesPlan(**{**row, "created_at": micros(row["created_at"])}) for row in rows]
     return sales_plan.proposed_manager(contact_id, offer_id, plans)
+
+
+async def proposed_of(connection: Pooled, account_id: str, order_id: str) -> str | None:
+    """The token of the manager whom this order is proposed for, by its contact and its offer."""
+    row = await connection.fetchrow(_SQL["sale"], account_id, order_id)
+    return await proposed_manager(connection, account_id, row["contact_id"], row["offer_id"]) if row else None

@@ -13,6 +13,9 @@ SELECT manager_id FROM sales_plans WHERE account_id = $1 AND contact_id = $2 AND
 -- forget: take a plan back
 DELETE FROM sales_plans WHERE account_id = $1 AND id = $2
 
+-- sale: whose an order is, and what it sells
+SELECT contact_id, offer_id FROM orders WHERE account_id = $1 AND id = $2
+
 -- newest: the newest plan of a contact for an offer, and the newest that names no offer
 (SELECT id, contact_id, offer_id, manager_id, created_at FROM sales_plans
   WHERE account_id = $1 AND contact_id = $2 AND offer_id = $3 ORDER BY created_at DESC, id DESC LIMIT 1)

@@ -111,6 +111,14 @@ _WITHIN = {
 }
 
 
+_SEEN = {
+    # Rows that everybody sees, asked for by what not everybody does.
+    "contact_id": "EXISTS (SELECT FROM contacts c WHERE c.account_id = $1 AND c.id = {} AND c.owner_id = {})",
+    "order_id": """EXISTS (SELECT FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = {1} AND w.order_id =
+        COALESCE((SELECT g.into_order_id FROM order_merges g WHERE g.account_id = $1 AND g.order_id = {0}), {0}))""",
+}
+
+
 class _Query:
     """Clauses and their arguments, for one table, as far as its reader sees it. `{}` in a clause is the place of its
     next argument."""
@@ -138,6 +146,12 @@ class _Query:
         for name, clause in known.items():
             if given.get(name) is not None:
                 self.add(clause, given[name])
+
+    def add_seen(self, reach: Reach, given: Mapping[str, Any]) -> None:
+        """Nothing is found by a contact or an order that is beyond reach."""
+        for name, clause in _SEEN.items():
+            if reach.owner_id is not None and given.get(name) is not None:
+                self.add(clause, given[name], reach.owner_id)
 
     async def run(self, connection: Pooled, time: str, before: tuple[datetime | int, str] | None, limit: int) -> Found:
         table, alias = self._table, self._alias
@@ -250,11 +264,12 @@ async def deals(
 
 
 async def movements(
-    connection: Pooled, account_id: str, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
+    connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
     """Movements of stock by their filters; an order's are also those of the orders that were merged into it."""
-    query = _Query(Reach(account_id), "stock_movements", "m")
+    query = _Query(Reach(reach.account_id), "stock_movements", "m")
     query.add_filters(_MOVEMENTS, given)
+    query.add_seen(reach, given)
     return await query.run(connection, "at", before, limit)
 
 
@@ -280,14 +295,15 @@ async def levels(
 async def records(
     connection: Pooled,
     table: str,
-    account_id: str,
+    reach: Reach,
     given: Mapping[str, Any],
     before: tuple[datetime, str] | None,
     limit: int,
 ) -> Found:
     """Records of a table of the catalogue. `q` begins a product's sku or words of the name, or is an offer's number."""
-    query = _Query(Reach(account_id), table, "r")
+    query = _Query(Reach(reach.account_id), table, "r")
     query.add_filters({**_RECORDS[table], "archived": "r.archived = {}"}, given)
+    query.add_seen(reach, given)
     if text := given.get("q"):
         parts: list[tuple[str, Sequence[Any]]] = []
         if table == "products":

@@ -6,3 +6,9 @@ SELECT quote_ident(relname) AS name
 
 -- try_lock: whether this session is the one that looks
 SELECT pg_try_advisory_xact_lock(1937006964)
+
+-- of_orders: the tables that grow with orders and contacts, as names fit for a statement
+SELECT quote_ident(name) AS name
+  FROM unnest(ARRAY['contacts', 'contact_keys', 'dossiers', 'links', 'refs', 'orders', 'order_items', 'order_charges',
+                    'payments', 'timeline', 'carried_lines', 'stock_levels', 'stock_movements', 'feed_events',
+                    'seeds']) AS g (name)

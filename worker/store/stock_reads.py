@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import asyncpg
 
+from schemas.account import Reach
 from schemas.stock import Bucket
 from worker.store.db import Pooled
 from worker.store.statements import statements
@@ -25,7 +26,14 @@ async def levels(
     return [(*key, found[key]) for key in keys]
 
 
-async def movements(connection: Pooled, account_id: str, ids: Sequence[str]) -> list[asyncpg.Record]:
-    """The movements of these ids that there are, in the order of the ids."""
-    rows = {row["id"]: row for row in await connection.fetch(_SQL["read_movements"], account_id, ids)} if ids else {}
+async def movements(connection: Pooled, reach: Reach, ids: Sequence[str]) -> list[asyncpg.Record]:
+    """The movements of these ids that there are, in the order of the ids.
+
+    What is on the shelves is the whole account's to know, and the ledger has to add up to it: so every movement is
+    shown, and an order that is beyond reach is null on it.
+    """
+    if not ids:
+        return []
+    found = await connection.fetch(_SQL["read_movements"], reach.account_id, ids, reach.owner_id)
+    rows = {row["id"]: row for row in found}
     return [rows[id_] for id_ in ids if id_ in rows]

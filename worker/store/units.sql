@@ -1,7 +1,13 @@
--- read: whole single units of products
-SELECT id, product_id, serial_number, contact_id, location_id, order_id, order_item_id, attributes, archived, version,
-       created_at, updated_at
-  FROM units WHERE account_id = $1 AND id = ANY ($2)
+-- read: whole single units of products; the contact and the order as far as their reader sees them
+SELECT u.id, u.product_id, u.serial_number, c.id AS contact_id, u.location_id, o.id AS order_id,
+       CASE WHEN o.id IS NOT NULL THEN u.order_item_id END AS order_item_id, u.attributes, u.archived, u.version,
+       u.created_at, u.updated_at
+  FROM units u
+  LEFT JOIN contacts c ON c.account_id = $1 AND c.id = u.contact_id AND ($3::uuid IS NULL OR c.owner_id = $3)
+  LEFT JOIN orders o ON o.account_id = $1 AND o.id = u.order_id
+   AND ($3::uuid IS NULL OR EXISTS (
+       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND w.owner_id = $3))
+ WHERE u.account_id = $1 AND u.id = ANY ($2)
 
 -- hold: one record, until the end of the transaction
 SELECT version, product_id, serial_number, contact_id, location_id, order_id, order_item_id, attributes, archived
