@@ -19,7 +19,7 @@ import hypothesis
 import pytest
 from redis import Redis
 
-from tests.stripe import stand_in, stripe
+from tests.stripe import impatient, stand_in, stripe
 from worker.local.postgres import Postgres
 from worker.local.valkey import Valkey
 
@@ -28,7 +28,7 @@ from worker.local.valkey import Valkey
 hypothesis.settings.register_profile("daybook", deadline=None, derandomize=bool(os.environ.get("CI")))
 hypothesis.settings.load_profile("daybook")
 
-__all__ = ("stand_in", "stripe")  # fixtures of theirs for all tests
+__all__ = ("impatient", "stand_in", "stripe")  # fixtures of theirs for all tests
 
 TEMPLATE = "daybook_template"
 IN_A_HURRY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}

@@ -33,6 +33,13 @@ async def stand_in() -> AsyncIterator[StandIn]:
 
 @pytest.fixture
 async def stripe(stand_in: StandIn) -> AsyncIterator[Stripe]:
-    """Daybook's client of it, with short times: what hangs is given up after half a second."""
-    async with Stripe(KEY, stand_in.url, connect_s=2, total_s=0.5, pause_s=0.001) as made:
+    """Daybook's client of it, patient, so that a busy machine changes nothing."""
+    async with Stripe(KEY, stand_in.url, pause_s=0.001) as made:
+        yield made
+
+
+@pytest.fixture
+async def impatient(stand_in: StandIn) -> AsyncIterator[Stripe]:
+    """A client that gives up after a fifth of a second, for calls that are to hang."""
+    async with Stripe(KEY, stand_in.url, total_s=0.2, pause_s=0.001) as made:
         yield made

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -190,8 +191,12 @@ class Settings(BaseSettings):
 
     @field_validator("stripe_api_base")
     @classmethod
-    def _web(cls, value: str) -> str:
-        return str(_begins(value, "https://", "http://")).rstrip("/")
+    def _web(cls, value: str, info: ValidationInfo) -> str:
+        found = str(_begins(value, "https://", "http://")).rstrip("/")
+        key = info.data.get("stripe_api_key")
+        if key and "_live_" in key.get_secret_value() and urlsplit(found).scheme == "http":
+            raise ValueError("should begin with https://, since the key is a live one")
+        return found
 
     @property
     def secret_keys(self) -> tuple[str, ...]:

@@ -6,14 +6,22 @@ import asyncio
 import json
 import logging
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
 import stripe as sdk
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from worker.config import Settings
+from worker.config import Settings, load
+from worker.errors import UserError
 from worker.outside import stripe as outside
 from worker.outside.outcome import Conflict, Declined, Limited, Outcome, Refused, Succeeded, Unknown
 from worker.outside.stripe import Stripe
@@ -48,10 +56,10 @@ class Line:
 
 
 @asynccontextmanager
-async def line(*answers: bytes | None) -> AsyncIterator[Line]:
+async def line(*answers: bytes | None, tls: ssl.SSLContext | None = None) -> AsyncIterator[Line]:
     told = Line(*answers)
-    server = await asyncio.start_server(told.serve, "127.0.0.1", 0)
-    told.base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(told.serve, "127.0.0.1", 0, ssl=tls)
+    told.base = f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield told
     finally:
@@ -205,6 +213,41 @@ async def test_C6_tls_that_fails_is_surely_not_done() -> None:
     assert isinstance(found, Limited)
 
 
+def certificate(folder: Path) -> Path:
+    """A certificate of 127.0.0.1's own, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "stand-in")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "both.pem"
+    pem = serialization.Encoding.PEM
+    plain = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(plain + made.public_bytes(pem))
+    return file
+
+
+async def test_C6_a_certificate_that_nobody_vouches_for_gets_no_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = certificate(tmp_path)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(file)
+    async with line(answer(200, INTENT), tls=tls) as told:
+        async with client(told.base) as stripe:
+            found = await stripe.create_payment_intent({"amount": 990, "currency": "brl"}, key="attempt-1")
+        assert isinstance(found, Limited)
+        assert "Certificate" in found.reason
+        assert told.requests == []
+        monkeypatch.setattr(sdk, "ca_bundle_path", str(file))  # now somebody does
+        async with client(told.base) as stripe:
+            assert isinstance(await stripe.create_customer({}, key="one"), Succeeded)
+
+
 async def test_C6_what_cannot_be_put_together_is_refused_and_not_sent() -> None:
     async with line(answer(200, INTENT)) as told, client(told.base) as stripe:
         endless: dict[str, Any] = {}
@@ -243,6 +286,14 @@ def test_C6_the_version_of_the_api_is_the_one_that_the_sdk_was_made_for() -> Non
     """A new release of the SDK asks for a look at its changes before the pin follows."""
     assert sdk.api_version in (None, outside.API_VERSION)
     assert sdk._api_version._ApiVersion.CURRENT == outside.API_VERSION
+
+
+def test_I5_a_live_key_is_never_sent_in_the_clear() -> None:
+    plain = "http://stripe.example.com"
+    with pytest.raises(UserError, match=r"STRIPE_API_BASE.* should begin with https://"):
+        load(stripe_api_key="sk_live_a", stripe_api_base=plain)
+    assert load(stripe_api_key="sk_test_a", stripe_api_base=plain).stripe_api_base == plain
+    assert load(stripe_api_key="sk_live_a").stripe_api_base == "https://api.stripe.com"
 
 
 def test_R7_a_test_key_is_known_as_one() -> None:

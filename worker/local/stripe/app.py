@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 from collections import deque
 from typing import Any
 
 import msgspec
-from aiohttp import BasicAuth, web
+from aiohttp import web
 
 from worker.local.stripe.books import Books
 from worker.local.stripe.form import Params, nested, pairs
@@ -78,7 +79,8 @@ class Api:
         version = request.headers.get("Stripe-Version", self.books.version)
         if not _VERSION.fullmatch(version):
             raise invalid(f"Invalid Stripe API version: {version}")
-        text = request.query_string if request.method in ("GET", "DELETE") else await request.text()
+        in_address = request.method in ("GET", "DELETE")
+        text = request.query_string if in_address else (await request.read()).decode("utf-8", "replace")
         given = pairs(text)
         params = Params(nested(given))
         key = request.headers.get("Idempotency-Key") if operation.writes else None
@@ -178,7 +180,8 @@ def _api_key(request: web.Request) -> str:
     header = request.headers.get("Authorization", "")
     if header.startswith("Basic "):
         try:
-            header = f"Bearer {BasicAuth.decode(header).login}"
+            told = base64.b64decode(header.removeprefix("Basic "), validate=True).decode()
+            header = f"Bearer {told.partition(':')[0]}"
         except ValueError:
             header = ""
     key = header.removeprefix("Bearer ").strip()

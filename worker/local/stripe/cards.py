@@ -10,8 +10,8 @@ import msgspec
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """`approve`; `decline` with codes; `authenticate`: the customer has to confirm it with the bank (off session that
-    is a decline); `process`: the result comes later, as with Pix, boleto and bank debits. `blocked`: by Stripe's own
-    rules; `disputes`: it succeeds, and the customer disputes it at once."""
+    is a decline); `process`: the result comes later, as with Pix, boleto and bank debits (`settle`). `blocked`: by
+    Stripe's own rules; `disputes`: it succeeds, and the customer disputes it at once."""
 
     kind: Literal["approve", "decline", "authenticate", "process"] = "approve"
     code: str = "card_declined"
@@ -119,6 +119,7 @@ CARDS: Mapping[str, Card] = {
     # Stripe has no payment methods of this kind by name: these are the stand-in's.
     "pm_stand_in_pix": Card(type="pix", answer=Answer(kind="process")),
     "pm_stand_in_boleto": Card(type="boleto", answer=Answer(kind="process")),
+    "pm_stand_in_sepa_debit": Card(type="sepa_debit", answer=Answer(kind="process")),
 }
 # Names that older pages and libraries use for the same cards.
 ALIASES: Mapping[str, str] = {

@@ -44,7 +44,7 @@ def _listed(name: str, value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     inner = {key: _listed(key, part) for key, part in value.items()}
-    if name != "metadata" and inner and all(key.isdigit() for key in inner):
+    if name != "metadata" and inner and all(key.isascii() and key.isdigit() for key in inner):
         return [inner[key] for key in sorted(inner, key=int)]
     return inner
 

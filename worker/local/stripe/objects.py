@@ -88,8 +88,12 @@ def payment_method(id_: str, created: int, card: Card, details: Object | None = 
             "wallet": None,
         }
     else:
-        made[card.type] = {}
+        made[card.type] = dict(_OTHER.get(card.type, {}))
     return made
+
+
+_OTHER: dict[str, Object] = {"boleto": {"tax_id": "00000000000"}}
+"""What methods that are no cards have."""
 
 
 def payment_intent(id_: str, created: int, amount: int, currency: str) -> Object:
@@ -213,7 +217,7 @@ def outcome(answer: Answer, *, declined: bool) -> Object:
 
 def _details(method: Object, amount: int, *, declined: bool) -> Object:
     if method["type"] != "card":
-        return {"type": method["type"], method["type"]: {}}
+        return {"type": method["type"], method["type"]: dict(_OTHER.get(method["type"], {}))}
     known = method["card"]
     kept = (
         "brand",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from worker.local.stripe import payments
 from worker.local.stripe.problem import Problem
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _CARDS = {
     "pm_card_radarBlock": "Card blocked as fraud",
     "pm_stand_in_pix": "Pix, paid later",
     "pm_stand_in_boleto": "Boleto, paid later",
+    "pm_stand_in_sepa_debit": "Bank debit, known later",
 }
 _STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
@@ -69,10 +71,17 @@ class _Pages:
         )
         title = f"{session['amount_total']} {session['currency'].upper()}"
         head = f'<p class="amount">{escape(title)}</p><p>in minor units</p><table>{lines}</table>'
+        intent = books.known(session["payment_intent"] or "") or {}
+        if intent and (intent["status"] == "processing" or payments.waits(intent)):
+            form = (
+                '<p>The customer pays elsewhere, later.</p><form method="post">'
+                '<button name="do" value="paid">It is paid</button>'
+                '<button name="do" value="unpaid">It is not</button></form>'
+            )
+            return _page(title, head + form)
         if session["status"] != "open":
             return _page(title, f'{head}<p class="note">This session is {escape(session["status"])}.</p>')
         options = "".join(f'<option value="{name}">{escape(label)}</option>' for name, label in _CARDS.items())
-        intent = books.known(session["payment_intent"] or "") or {}
         error = intent.get("last_payment_error")
         failed = f'<p class="note bad">{escape(error["message"])}</p>' if error else ""
         email = escape((session["customer_details"] or {}).get("email") or "")
@@ -92,17 +101,23 @@ class _Pages:
         if said.get("do") == "expire":
             session = self._stand_in.leave(id_)
             return _to(session["cancel_url"] or f"/c/pay/{id_}")
+        if said.get("do") in ("paid", "unpaid"):
+            self._stand_in.settle(
+                books.find("checkout.session", id_)["payment_intent"] or "", succeeds=said["do"] == "paid"
+            )
+            return _to(f"/c/pay/{id_}")
         card = "pm_card_visa_chargeDeclined" if said.get("do") == "decline" else str(said.get("card") or "pm_card_visa")
         session = self._stand_in.pay(id_, card, email=email)
         if session["status"] == "complete":
             return _to((session["success_url"] or f"/c/pay/{id_}").replace("{CHECKOUT_SESSION_ID}", id_))
         intent = books.known(session["payment_intent"] or "") or {}
-        return _to(f"/authenticate/{intent['id']}" if intent.get("status") == "requires_action" else f"/c/pay/{id_}")
+        asks = intent.get("status") == "requires_action" and not payments.waits(intent)
+        return _to(f"/authenticate/{intent['id']}" if asks else f"/c/pay/{id_}")
 
     async def bank(self, request: web.Request) -> web.Response:
         intent = self._stand_in.books.find("payment_intent", request.match_info["id"])
         title = f"{intent['amount']} {intent['currency'].upper()}"
-        if intent["status"] != "requires_action":
+        if intent["status"] != "requires_action" or payments.waits(intent):
             return _page(title, f'<p class="note">This payment is {escape(intent["status"])}.</p>')
         form = (
             '<p>The bank asks whether it is you.</p><form method="post"><button name="do" value="yes">It is me</button>'

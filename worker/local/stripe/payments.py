@@ -142,17 +142,45 @@ def attempt(
                                                                                   "stripe_js": link}}  # fmt: skip
         books.emit("payment_intent.requires_action", intent)
         return intent
-    charge = books.add(objects.charge(books.new_id("charge"), books.clock.second, intent, method, answer))
-    intent["latest_charge"] = charge["id"]
+    if answer.kind == "process" and method["type"] in _SHOWN:
+        intent |= {"status": "requires_action", "next_action": _to_show(books, intent, method["type"])}
+        books.emit("payment_intent.requires_action", intent)
+        return intent
+    charge = _charge(books, intent, method, answer)
     if answer.kind in ("decline", "authenticate"):
         raise _declined(books, intent, charge, method, answer)
     if answer.kind == "process":
-        intent |= {"status": "processing", "last_payment_error": None, "next_action": None,
-                   "processing": {"type": method["type"]}}  # fmt: skip
+        card = {"type": "card", "card": {"customer_notification": None}} if method["type"] == "card" else None
+        intent |= {"status": "processing", "last_payment_error": None, "next_action": None, "processing": card}
         books.emit("charge.pending", charge)
         books.emit("payment_intent.processing", intent)
         return intent
     return _approved(books, intent, charge, method, answer)
+
+
+def _charge(books: Books, intent: Object, method: Object, answer: Answer) -> Object:
+    charge = books.add(objects.charge(books.new_id("charge"), books.clock.second, intent, method, answer))
+    intent["latest_charge"] = charge["id"]
+    return charge
+
+
+_SHOWN = {"boleto": "boleto_display_details", "pix": "pix_display_qr_code"}
+"""Methods that are shown to the customer, who pays elsewhere: what the next action is called."""
+
+
+def waits(intent: Object) -> bool:
+    """Whether the customer pays elsewhere, later."""
+    return intent["status"] == "requires_action" and intent["next_action"]["type"] in _SHOWN.values()
+
+
+def _to_show(books: Books, intent: Object, type_: str) -> Object:
+    link, until = f"{books.address}/authenticate/{intent['id']}", books.clock.second + 3 * 86_400
+    shown = {
+        "boleto": {"expires_at": until, "hosted_voucher_url": link, "number": "0" * 47, "pdf": link},
+        "pix": {"data": "000201", "expires_at": until, "hosted_instructions_url": link,
+                "image_url_png": link, "image_url_svg": link},
+    }  # fmt: skip
+    return {"type": _SHOWN[type_], _SHOWN[type_]: shown[type_]}
 
 
 def _declined(books: Books, intent: Object, charge: Object, method: Object, answer: Answer) -> Exception:
@@ -226,12 +254,17 @@ def _received(books: Books, intent: Object, charge: Object, told: str) -> None:
 
 
 def settle(books: Books, id_: str, *, succeeds: bool, decline_code: str = "generic_decline") -> Object:
-    """The late result of a payment that was `processing`."""
+    """The late result of a payment that was `processing`, or whose voucher or code the customer had."""
     intent = books.find("payment_intent", id_)
-    if intent["status"] != "processing":
-        raise invalid(f"The payment intent is {intent['status']}, not processing.")
-    charge = books.find("charge", intent["latest_charge"])
+    if intent["status"] != "processing" and not waits(intent):
+        raise invalid(f"The payment intent is {intent['status']}: nothing is to come.")
     method = books.find("payment_method", intent["payment_method"])
+    if waits(intent) and not succeeds:
+        code = "payment_intent_payment_attempt_expired"
+        return _failed(books, intent, method, code, "The payment was not made in time.")
+    charge = (
+        _charge(books, intent, method, Answer()) if waits(intent) else books.find("charge", intent["latest_charge"])
+    )
     if not succeeds:
         _declined(books, intent, charge, method, decline(decline_code))
         return intent
@@ -241,18 +274,27 @@ def settle(books: Books, id_: str, *, succeeds: bool, decline_code: str = "gener
 def authenticate(books: Books, id_: str, *, succeeds: bool) -> Object:
     """What the customer did with a payment that `requires_action`."""
     intent = books.find("payment_intent", id_)
-    if intent["status"] != "requires_action":
-        raise invalid(f"The payment intent is {intent['status']}, it requires no action.")
+    if intent["status"] != "requires_action" or waits(intent):
+        raise invalid(f"The payment intent is {intent['status']}, and asks for no authentication.")
     method = books.find("payment_method", intent["payment_method"])
     if succeeds:
-        charge = books.add(objects.charge(books.new_id("charge"), books.clock.second, intent, method, Answer()))
-        intent["latest_charge"] = charge["id"]
-        return _approved(books, intent, charge, method, Answer())
-    error = {
-        "code": "payment_intent_authentication_failure",
-        "doc_url": "https://stripe.com/docs/error-codes/payment-intent-authentication-failure",
-        "message": "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new "
+        return _approved(books, intent, _charge(books, intent, method, Answer()), method, Answer())
+    return _failed(
+        books,
+        intent,
+        method,
+        "payment_intent_authentication_failure",
+        "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new "
         "PaymentMethod to attempt to fulfill this PaymentIntent again.",
+    )
+
+
+def _failed(books: Books, intent: Object, method: Object, code: str, message: str) -> Object:
+    """It failed before a charge was tried."""
+    error = {
+        "code": code,
+        "doc_url": f"https://stripe.com/docs/error-codes/{code.replace('_', '-')}",
+        "message": message,
         "payment_method": copy.deepcopy(method),
         "type": "invalid_request_error",
     }

@@ -251,7 +251,8 @@ def pay(
 def _after(books: Books, session: Object, intent: Object) -> Object:
     """The session follows its payment intent."""
     status = intent["status"]
-    if session["status"] == "open" and status in ("succeeded", "processing", "requires_capture"):
+    boleto = payments.waits(intent) and "boleto_display_details" in intent["next_action"]
+    if session["status"] == "open" and (boleto or status in ("succeeded", "processing", "requires_capture")):
         return _complete(books, session, "paid" if status == "succeeded" else "unpaid")
     return session
 
