@@ -121,7 +121,7 @@ async def _of_order(
     ctx: Context, connection: Pooled, actor: Actor, wish: dict[str, Any], request_key: str | None, now: datetime
 ) -> Wanted:
     """A checkout that pays for an order that there is, or for a part of it."""
-    within, account_id = access.reach(actor), actor.account_id
+    within = access.reach(actor)
     order_id = await order_reads.surviving(connection, within, wish["order_id"]) or wish["order_id"]
     rows = await order_reads.read(connection, within, [order_id])
     if not rows:
@@ -133,7 +133,7 @@ async def _of_order(
     access.check_write(actor, row["owner_id"], "orders")
     if row["status"] == Status.VOID:
         raise Refused("terminal", "The order is void, which is final.", remedy="Make a new order.")
-    offer = await offers.RECORDS.read(connection, account_id, [row["offer_id"]]) if row["offer_id"] else []
+    offer = await offers.RECORDS.read(connection, within, [row["offer_id"]]) if row["offer_id"] else []
     in_parts = not offer or offer[0]["partial_payment"]
     sold = checkout.part(row["title"], row["summary"]["remaining"], wish.get("amount"), in_parts=in_parts)
     contacts = await contact_reads.read(connection, within, [row["contact_id"]])
