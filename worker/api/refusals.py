@@ -22,6 +22,7 @@ STATUSES = {
     "permission_missing": 403,
     "not_owner": 403,
     "registry_off": 403,
+    "stripe_silent": 503,
 }
 """By code. One that ends in `_unknown` names what is not there (422); any other is a conflict with what is."""
 _FIELD_LIMIT, _ERRORS_LIMIT = 200, 100
