@@ -25,10 +25,6 @@ class Transient(Exception):
     """It failed because of a moment (a lost connection, a deadlock, a race): the same work may succeed if repeated."""
 
 
-class Unclear(Transient):
-    """Another company's server gave no clear answer. The message is a sentence for who asked."""
-
-
 DATABASE_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What a statement may raise. The last one is what asyncpg says where PostgreSQL has just ended the session and the
 connection's end is still on its way."""

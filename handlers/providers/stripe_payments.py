@@ -67,6 +67,7 @@ def payment_intent(node: Node, context: Context) -> Reading:
         party=party(context, node, receipt(node), node.maybe_node("shipping"), billing),
         livemode=context.livemode,
         provider_amount=raw_amount(node, "amount", currency, asked),
+        comment=node.text("description", 1000) or UNSET,
         customer_id=node.reference("customer") or UNSET,
     )
     facts: dict[str, Fact] = {}

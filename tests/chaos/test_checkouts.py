@@ -150,6 +150,6 @@ async def test_P1_killed_before_its_commit_it_has_both(tmp_path: Path, sockets: 
 
 async def _waits(shop: Shop) -> None:
     rows = await shop.rows(
-        "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FOR UPDATE OF k%'"
+        "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FOR NO KEY UPDATE OF k%'"
     )
     assert rows

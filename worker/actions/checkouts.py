@@ -29,7 +29,7 @@ from worker.actions.orders import given, stated
 from worker.apply import told
 from worker.apply.answers import answered
 from worker.context import Context
-from worker.errors import Transient, Unclear, classify
+from worker.errors import Transient, classify
 from worker.ids import new_id
 from worker.outside.outcome import Conflict, Declined, Limited, Outcome, Succeeded, Unknown
 from worker.outside.outcome import Refused as StripeRefused
@@ -203,7 +203,11 @@ def key_of(checkout_id: str) -> str:
 async def _noted(ctx: Context, account_id: str, held: Held, outcome: Outcome, *, first: bool) -> bool:
     match outcome:
         case Succeeded(object=session):
-            await _opened(ctx, account_id, held, session)
+            try:
+                await _opened(ctx, account_id, held, session)
+            except Unmappable:  # it is no session that we know how to read: a newer Daybook may
+                await _postpone(ctx, account_id, held, "Unmappable", None)
+                return False
             return True
         case StripeRefused(problem="missing", param=checkout.KEY):
             await _end(ctx, account_id, held.id, "given_up", "It was not opened in time.")
@@ -214,10 +218,10 @@ async def _noted(ctx: Context, account_id: str, held: Held, outcome: Outcome, *,
         case StripeRefused(message=message) if first:
             await _end(ctx, account_id, held.id, "refused", message)
             return True
-        case Limited(retry_after_s=seconds, reason=reason):
-            await _postpone(ctx, account_id, held, reason, seconds)
-        case Unknown(reason=reason) | Conflict(message=reason) | StripeRefused(message=reason):
-            await _postpone(ctx, account_id, held, reason, None)
+        case Limited(retry_after_s=seconds):
+            await _postpone(ctx, account_id, held, "Limited", seconds)
+        case Unknown() | Conflict() | StripeRefused():
+            await _postpone(ctx, account_id, held, type(outcome).__name__, None)
     return False
 
 
@@ -279,7 +283,7 @@ async def _looked_up(stripe: Stripe, held: Held) -> Outcome:
 async def expire(ctx: Context, actor: Actor, checkout_id: str) -> None:
     """Expire the session of a checkout at Stripe, so that nobody can pay in it any more.
 
-    Raises Refused: `not_found`, `not_open`, `stripe_refused`; Transient where Stripe gave no clear answer.
+    Raises Refused: `not_found`, `not_open`, `stripe_refused`, and `stripe_silent` where it gave no clear answer.
     """
     async with acquire(ctx.pool) as connection:
         seen = await checkouts.read(connection, access.reach(actor), [checkout_id])
@@ -306,7 +310,10 @@ async def expire(ctx: Context, actor: Actor, checkout_id: str) -> None:
         case StripeRefused(message=message):
             raise Refused("stripe_refused", f"Stripe did not expire it: {message}", remedy="Look at its order.")
         case _:
-            raise Unclear("Stripe gave no clear answer.")
+            raise Refused(
+                "stripe_silent", "Stripe gave no clear answer: the session may be expired or not.",
+                remedy="Send it again in a moment.",
+            )  # fmt: skip
 
 
 async def _end(ctx: Context, account_id: str, checkout_id: str, state: str, problem: str | None) -> None:
@@ -315,11 +322,11 @@ async def _end(ctx: Context, account_id: str, checkout_id: str, state: str, prob
     log.warning("checkout_not_opened", checkout=checkout_id, state=state)
 
 
-async def _postpone(ctx: Context, account_id: str, held: Held, reason: str, seconds: float | None) -> None:
+async def _postpone(ctx: Context, account_id: str, held: Held, outcome: str, seconds: float | None) -> None:
     pause = max(seconds or 0, LATER_S[min(held.attempts, len(LATER_S) - 1)])
     async with acquire(ctx.pool) as connection:
         await checkouts.postpone(connection, account_id, held.id, _later(ctx, pause))
-    log.warning("checkout_postponed", checkout=held.id, reason=reason[:200], seconds=pause)
+    log.warning("checkout_postponed", checkout=held.id, outcome=outcome, seconds=pause)
 
 
 def _later(ctx: Context, seconds: float) -> datetime:

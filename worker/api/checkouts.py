@@ -10,7 +10,7 @@ from schemas.api.checkout import CheckoutBody, CheckoutCreate, CheckoutPage, Che
 from schemas.checkout import Standing
 from worker.actions import checkouts as actions
 from worker.api import cursor
-from worker.api.idempotency import HEADER
+from worker.api.idempotency import key_of
 from worker.api.operation import Ask, Operations, answer, missing
 from worker.store import checkouts, dossiers, search
 from worker.store.records import Row
@@ -55,8 +55,7 @@ async def create_checkout(ask: Ask, body: CheckoutCreate) -> web.Response:
     """Opens a Checkout Session at Stripe and makes its order before anything is paid: both or neither, whatever is
     killed in between. Send an `Idempotency-Key`: who comes again with it finds the checkout that was begun.
     """
-    given = ask.request.headers.get(HEADER)
-    checkout_id = await actions.open_(ask.ctx, ask.actor, body, given)
+    checkout_id = await actions.open_(ask.ctx, ask.actor, body, key_of(ask.request))
     response = await _shown(ask, checkout_id, made=True)
     response.headers["Location"] = f"/api/v1/checkouts/{checkout_id}"
     return response

@@ -127,6 +127,11 @@ async def _ended(other: asyncio.Event | None, seconds: float) -> None:
         pass
 
 
+def key_of(request: web.Request) -> str | None:
+    """The key that a request carries; None where it carries none, or one that is refused."""
+    return _key(request.headers.getall(HEADER, [""]))
+
+
 def _key(given: list[str]) -> str | None:
     text = given[0].strip(" \t")
     if len(given) > 1 or not re.fullmatch(SYNTAX, text):

@@ -6,7 +6,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from handlers.errors import Locked, Refused
-from worker.errors import Transient, Unclear, UserError, classify
+from worker.errors import Transient, UserError, classify
 from worker.problems import problem
 
 RETRY_AFTER_S = 2
@@ -22,6 +22,7 @@ STATUSES = {
     "permission_missing": 403,
     "not_owner": 403,
     "registry_off": 403,
+    "stripe_silent": 503,
 }
 """By code. One that ends in `_unknown` names what is not there (422); any other is a conflict with what is."""
 _FIELD_LIMIT, _ERRORS_LIMIT = 200, 100
@@ -45,10 +46,9 @@ def refusal(error: Exception) -> web.Response | None:
         errors = [{"field": field, "message": error.message}] if field else []
         return problem(STATUSES.get(code, 409), str(error), code=code, errors=errors)
     if isinstance(classify(error), Transient):
-        said = str(error) if isinstance(error, Unclear) else "The database could not answer at this moment."
         return problem(
             503,
-            f"{said} Send it again in {RETRY_AFTER_S} s.",
+            f"The database could not answer at this moment. Send it again in {RETRY_AFTER_S} s.",
             headers={"Retry-After": str(RETRY_AFTER_S)},
         )
     return None

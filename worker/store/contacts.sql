@@ -55,14 +55,12 @@ UPDATE recurring_orders r SET contact_id = g.target, version = r.version + 1, up
 -- merge_checkouts: all checkouts of contacts that turned out to be another. One that is being opened is not waited for: who
 -- opens it may wait for us. Its reference then refuses delete_contacts, and the work is done again a moment later
 WITH free AS (
-    SELECT k.id, g.target
-      FROM unnest($2::uuid[], $3::uuid[]) AS g (source, target)
-      JOIN checkouts k ON k.account_id = $1 AND k.contact_id = ANY ($2) AND k.contact_id = g.source
-       FOR NO KEY UPDATE OF k SKIP LOCKED
+    SELECT id FROM checkouts WHERE account_id = $1 AND contact_id = ANY ($2)
+     ORDER BY contact_id, id FOR NO KEY UPDATE SKIP LOCKED
 )
-UPDATE checkouts k SET contact_id = free.target
-  FROM free
- WHERE k.account_id = $1 AND k.id = ANY (ARRAY(SELECT id FROM free)) AND k.id = free.id
+UPDATE checkouts k SET contact_id = g.target
+  FROM free, unnest($2::uuid[], $3::uuid[]) AS g (source, target)
+ WHERE k.account_id = $1 AND k.contact_id = ANY ($2) AND k.id = free.id AND k.contact_id = g.source
 
 -- delete_contacts: contacts that turned out to be another
 DELETE FROM contacts WHERE account_id = $1 AND id = ANY ($2)

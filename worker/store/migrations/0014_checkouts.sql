@@ -33,7 +33,7 @@ CREATE TABLE checkouts (
 );
 CREATE INDEX checkouts_due ON checkouts (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX checkouts_created ON checkouts (account_id, created_at, id);
-CREATE INDEX checkouts_contact ON checkouts (account_id, contact_id);
+CREATE INDEX checkouts_contact ON checkouts (account_id, contact_id, id);
 CREATE INDEX checkouts_order ON checkouts (account_id, order_id);
 
 -- The funnel (P7) reads orders that have a session by when it was opened.
