@@ -384,7 +384,8 @@ async def test_P1_bad_input_is_refused_by_field(shop: Shop, body: dict[str, Any]
     assert shop.tries == []
 
 
-async def test_P1_without_a_key_it_says_what_to_do(api: Api) -> None:
+async def test_P1_without_a_key_it_says_what_to_do(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(api.shop.ctx.settings.__dict__, "stripe_api_key", None)
     refused = await api.ask("POST", "/checkouts", json={"contact_id": await api.contact(), "amount": 5, **THANKS})
     assert (refused.status, refused.json["code"]) == (409, "stripe_key_missing")
     assert "STRIPE_API_KEY" in refused.json["detail"]
