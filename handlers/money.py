@@ -115,11 +115,9 @@ def from_stripe(amount: Any, code: str, path: str) -> int:
 
 
 def to_stripe(amount: int, code: str, path: str) -> int:
-    """Stripe's integer for ISO minor units of `code`: the inverse of `from_stripe`."""
-    shift = _STRIPE.get(code, 2) - EXPONENTS[code]
-    if shift >= 0:
-        return amount * int(10**shift)
-    whole, rest = divmod(amount, int(10**-shift))
-    if rest:
-        raise Unmappable(path, f"{amount} does not fit {code}: Stripe takes it without its last {-shift} digits")
-    return whole
+    """Stripe's integer for `code` from ISO minor units, or Unmappable where Stripe cannot take the amount."""
+    shift = EXPONENTS[code] - _STRIPE.get(code, 2)
+    whole, rest = divmod(amount, 10**shift) if shift > 0 else (amount * 10**-shift, 0)
+    if rest or (_STRIPE.get(code, 2) == 3 and whole % 10):
+        raise Unmappable(path, f"{amount} {code} has more digits than Stripe takes")
+    return bounded(whole, path)
