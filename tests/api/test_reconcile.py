@@ -173,7 +173,9 @@ async def test_Q9_two_at_once_store_each_event_once(shop: Books) -> None:
     await asyncio.gather(*(reconcile.tick(shop.shop.ctx) for _ in range(4)))
     await shop.work()
     assert len(await shop.shop.rows("SELECT FROM events")) == len(events)
-    assert sum([(await shop.look(run))["recovered"] for run in runs]) == len(events)
+    done = [await shop.look(run) for run in runs]
+    assert sum(run["recovered"] for run in done) == len(events)
+    assert [run["received"] + run["recovered"] for run in done] == [len(events)] * 4
 
 
 async def test_Q9_days_are_told_apart_and_the_list_is_paged(shop: Books, monkeypatch: pytest.MonkeyPatch) -> None:

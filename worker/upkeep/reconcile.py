@@ -116,10 +116,12 @@ async def _page(ctx: Context, stripe: Stripe, run: Running) -> bool:
         known = await inbox.listed(connection, run.account_id, run.connection_id, [e.delivery_id for e in events])
         missing = [event for event in events if event.delivery_id not in known]
         if missing:
-            new = await inbox.store_fetched(connection, run.account_id, run.connection_id, missing)
-            stored = sorted(new)
+            stored = sorted(await inbox.store_fetched(connection, run.account_id, run.connection_id, missing))
+        if late := [event.delivery_id for event in missing if event.id not in stored]:
+            # another comparison has stored them at this very moment: here before, as far as this one goes
+            known.update(await inbox.listed(connection, run.account_id, run.connection_id, late))
         days, differences = _compared(events, known)
-        await reconciliations.count(connection, run, days, [row for row in differences if _told(row, known, stored)])
+        await reconciliations.count(connection, run, days, differences)
         last = listed[-1] if listed else None
         await reconciliations.move_on(connection, run, last and last["id"], last and _moment(last["created"]))
         if over:
@@ -172,11 +174,6 @@ def _compared(
                 )
             )  # fmt: skip
     return days, differences
-
-
-def _told(row: Difference, known: Mapping[str, tuple[str, str]], stored: Sequence[str]) -> bool:
-    """Whether there is an event to tell of: another comparison may have stored it at this very moment."""
-    return row.delivery_id in known or row.event_id in stored
 
 
 async def _not_answered(ctx: Context, run: Running, found: Outcome) -> bool:
