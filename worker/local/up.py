@@ -1,8 +1,8 @@
 """The supervisor behind `daybook up`: a whole Daybook on one machine, started in order, kept alive, stopped in order.
 
-PostgreSQL and Valkey (unless DATABASE_URL and REDIS_URL name others), then the schema, a stand-in Stripe (unless there is
-a STRIPE_API_KEY), then one receiver and one worker, all as child processes. What dies is started again. **Nothing is decided here**: what a Daybook needs on its first start is
-`worker.bootstrap`'s business.
+PostgreSQL and Valkey (unless DATABASE_URL and REDIS_URL name others), then the schema, a stand-in Stripe (unless there
+is a STRIPE_API_KEY), then one receiver and one worker, all as child processes. What dies is started again. **Nothing is
+decided here**: what a Daybook needs on its first start is `worker.bootstrap`'s business.
 """
 
 from __future__ import annotations
