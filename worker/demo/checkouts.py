@@ -15,34 +15,40 @@ THANKS = "https://demo.example/thanks"
 
 @dataclass(frozen=True)
 class Story:
-    """`cards` are tried one after the other; `then` is what happens after the last."""
+    """`cards` are tried one after the other; `then` is what happens after the last. `declined`: the reason that the
+    order's payment names in the end."""
 
     name: str
     cards: tuple[str, ...]
     payment_status: str
     then: Literal["", "expire", "confirms", "refuses", "settles", "bounces", "refund", "part", "won", "lost"] = ""
+    declined: str | None = None
 
 
 VISA = "pm_card_visa"
+# A session that expires cancels its payment, so what was declined and then expired is canceled, and says why.
 STORIES = (
     Story("paid", (VISA,), "paid"),
     Story("paid with the second card", ("pm_card_visa_chargeDeclinedInsufficientFunds", VISA), "paid"),
-    Story("declined: generic", ("pm_card_visa_chargeDeclined",), "failed", "expire"),
+    Story("declined", ("pm_card_visa_chargeDeclined",), "canceled", "expire", "generic_decline"),
     Story("partly refunded", ("pm_card_mastercard",), "paid", "part"),
     Story("left alone", (), "canceled", "expire"),
     Story("confirmed with the bank", ("pm_card_authenticationRequired",), "paid", "confirms"),
-    Story("declined: lost card", ("pm_card_visa_chargeDeclinedLostCard",), "failed", "expire"),
+    Story("lost card", ("pm_card_visa_chargeDeclinedLostCard",), "canceled", "expire", "lost_card"),
     Story("refunded", (VISA,), "refunded", "refund"),
     Story("dispute lost", (VISA,), "refunded", "lost"),
     Story("voucher paid later", ("pm_stand_in_boleto",), "paid", "settles"),
-    Story("declined: expired card", ("pm_card_chargeDeclinedExpiredCard",), "failed", "expire"),
+    Story("expired card", ("pm_card_chargeDeclinedExpiredCard",), "canceled", "expire", "expired_card"),
     Story("dispute won", ("pm_card_amex",), "paid", "won"),
-    Story("bank debit bounced", ("pm_stand_in_sepa_debit",), "failed", "bounces"),
-    Story("declined: wrong code", ("pm_card_chargeDeclinedIncorrectCvc",), "failed", "expire"),
-    Story("not confirmed with the bank", ("pm_card_authenticationRequired",), "failed", "refuses"),
-    Story("blocked", ("pm_card_radarBlock",), "failed", "expire"),
+    Story("bank debit bounced", ("pm_stand_in_sepa_debit",), "failed", "bounces", "generic_decline"),
+    Story("wrong code", ("pm_card_chargeDeclinedIncorrectCvc",), "canceled", "expire", "incorrect_cvc"),
+    Story(
+        "not confirmed with the bank", ("pm_card_authenticationRequired",), "canceled", "refuses",
+        "payment_intent_authentication_failure",
+    ),
+    Story("blocked", ("pm_card_radarBlock",), "canceled", "expire", "fraudulent"),
     Story("still open", (), "pending"),
-)
+)  # fmt: skip
 
 
 async def play(day: Day) -> None:
@@ -71,10 +77,10 @@ async def _play(day: Day, story: Story) -> None:
     refunded = {"refund": amount, "lost": amount, "part": amount // 3}.get(story.then, 0)
     day.ledger.sales.append(
         Sale(
-            story=story.name, origin="stripe", external_id=session, currency=currency, amount=amount,
+            story=story.name, by_stripe=True, external_id=session, currency=currency, amount=amount,
             payment_status=story.payment_status, refunded=refunded,
             paid=amount if story.payment_status in ("paid", "refunded") else 0,
-            dispute=story.then if story.then in ("won", "lost") else None,
+            dispute=story.then if story.then in ("won", "lost") else None, declined=story.declined,
         )
     )  # fmt: skip
 

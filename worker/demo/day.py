@@ -22,7 +22,7 @@ class Sale:
     """What one order has to be at the end of the day. Amounts are minor units of `currency`."""
 
     story: str
-    origin: str
+    by_stripe: bool
     external_id: str
     currency: str
     amount: int
@@ -31,6 +31,8 @@ class Sale:
     refunded: int = 0
     sales_status: str | None = None
     dispute: str | None = None
+    declined: str | None = None
+    """Why the payment that did not succeed failed."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,8 +30,9 @@ async def play(day: Day) -> None:
         await day.doors.post(f"/orders/{order['id']}/{verdict}")
         day.ledger.sales.append(
             Sale(
-                story=f"paid in part, then {sales_status}", origin="api", external_id=external_id, currency="BRL",
+                story=f"paid in part, then {sales_status}", by_stripe=True, external_id=external_id, currency="BRL",
                 amount=amount, payment_status="partially_paid", paid=part, sales_status=sales_status,
+                declined="generic_decline",
             )
         )  # fmt: skip
         day.step()

@@ -1,6 +1,6 @@
 """Recurring orders, charged by the instance's own clock, which nobody can set from outside: no months pass. What can be
-seen within a minute: first charges, a second due date, declines of both kinds, tries by hand, pauses, early ends, and an
-answer that was lost."""
+seen within a minute: first charges, a second due date, declines of both kinds, tries by hand, pauses, early ends, and
+an answer that was lost."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SEEN_WITHIN_S = 90
 LOOK_S = 0.5
 AHEAD_S = 8
 HONEST = (
-    "Nobody can set the clock of a running instance, so no months pass: a plan by the day whose first date was almost a "
-    "day ago shows two due dates, each charged once"
+    "Nobody can set the clock of a running instance, so no months pass: a plan by the day whose first date was almost "
+    "a day ago shows two due dates, each charged once"
 )
 
 

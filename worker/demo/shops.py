@@ -21,8 +21,8 @@ Shop = Callable[[Day, int, int, str], tuple[Sale, list[Delivery]]]
 async def play(day: Day) -> None:
     """Half as many orders as there are checkouts, of the two shops in turn; all their webhooks shuffled."""
     deliveries: list[Delivery] = []
-    for place in range(max(len(_STORIES), day.orders // 2)):
-        shop, story = _STORIES[place % len(_STORIES)]
+    for place in range(max(len(STORIES), day.orders // 2)):
+        shop, story = STORIES[place % len(STORIES)]
         number, amount = day.number(), day.chance.randint(500, 90_000)
         sale, told = shop(day, number, amount, story)
         day.ledger.sales.append(sale)
@@ -75,7 +75,7 @@ def _shopify(day: Day, number: int, amount: int, story: str) -> tuple[Sale, list
         told.append(order(9, "voided", cancelled_at=_at(9), cancel_reason="customer"))
         status = "canceled"
     sale = Sale(
-        story=f"Shopify, {story}", origin="shopify", external_id=str(number), currency="USD", amount=amount,
+        story=f"Shopify, {story}", by_stripe=False, external_id=str(number), currency="USD", amount=amount,
         payment_status=status, paid=paid, refunded=refunded,
     )  # fmt: skip
     return sale, told
@@ -134,13 +134,13 @@ def _woocommerce(day: Day, number: int, amount: int, story: str) -> tuple[Sale, 
         told.append(order(7, "failed" if story == "failed" else "cancelled"))
         status = story
     sale = Sale(
-        story=f"WooCommerce, {story}", origin="woocommerce", external_id=str(number), currency="BRL", amount=amount,
+        story=f"WooCommerce, {story}", by_stripe=False, external_id=str(number), currency="BRL", amount=amount,
         payment_status=status, paid=paid, refunded=refunded,
     )  # fmt: skip
     return sale, told
 
 
-_STORIES: tuple[tuple[Shop, str], ...] = (
+STORIES: tuple[tuple[Shop, str], ...] = (
     (_shopify, "paid"), (_woocommerce, "paid"), (_shopify, "refunded"), (_woocommerce, "refunded"),
     (_shopify, "pending"), (_woocommerce, "failed"), (_shopify, "canceled"), (_woocommerce, "canceled"),
     (_woocommerce, "pending"),

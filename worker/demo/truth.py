@@ -14,6 +14,8 @@ from worker.demo.doors import Doors
 
 LOOK_S = 1.0
 DONE = ("applied", "ignored")
+_Found = list[tuple[Sale, list[dict[str, Any]]]]
+"""What was sold, and the orders that the API has of it."""
 
 
 @dataclass(frozen=True)
@@ -57,34 +59,37 @@ async def _look(day: Day, stripe_events: int) -> Verdict:
     plans = [(plan, await _plan(doors, plan)) for plan in ledger.plans]
     differences = [told for sale, orders in found if (told := _differs(sale, orders))]
     differences += [told for plan, now in plans if (told := _plan_differs(plan, now))]
-    orders = [one for _, several in found for one in several]
     rows = [
-        Row("orders of checkouts and shops", str(len(found)), str(len(orders))),
-        Row("orders made twice", "0", str(sum(len(several) > 1 for _, several in found))),
-        *_counted("orders", (sale.payment_status for sale, _ in found), (one["payment_status"] for one in orders)),
-        *_sums(
-            "received", ((s.currency, s.paid) for s, _ in found), ((o["currency"], o["amount_paid"]) for o in orders)
-        ),
-        *_sums(
-            "refunded", ((s.currency, s.refunded) for s, _ in found),
-            ((o["currency"], o["amount_refunded"]) for o in orders),
-        ),
-        *_counted("sales", _verdicts(sale.sales_status for sale, _ in found), _verdicts(
-            one["sales_status"] for sale, several in found if sale.sales_status for one in several
-        )),
-        *_counted("disputes", (sale.dispute for sale, _ in found if sale.dispute), (
-            dispute["status"] for one in orders for dispute in one["disputes"]
-        )),
+        *_of_orders(found),
         *_counted("recurring orders", (plan.status for plan, _ in plans), (now["status"] for _, now in plans)),
-        *await _charges(doors, ledger.plans, found, plans),
+        *await _charges(doors, found, plans),
         *await _events(day, stripe_events),
-    ]  # fmt: skip
+    ]
     return Verdict(rows, differences)
 
 
+def _of_orders(found: _Found) -> list[Row]:
+    sales = [sale for sale, _ in found]
+    orders = [one for _, several in found for one in several]
+    decided = [one for sale, several in found if sale.sales_status for one in several]
+    tried = [one for sale, several in found if sale.by_stripe for one in several]
+    received = ((one["currency"], one["amount_paid"]) for one in orders)
+    refunded = ((one["currency"], one["amount_refunded"]) for one in orders)
+    disputes = (dispute["status"] for one in orders for dispute in one["disputes"])
+    return [
+        Row("orders of checkouts and shops", str(len(sales)), str(len(orders))),
+        Row("orders made twice", "0", str(sum(len(several) > 1 for _, several in found))),
+        *_counted("orders", (sale.payment_status for sale in sales), (one["payment_status"] for one in orders)),
+        *_sums("received", ((sale.currency, sale.paid) for sale in sales), received),
+        *_sums("refunded", ((sale.currency, sale.refunded) for sale in sales), refunded),
+        *_counted("declined", (sale.declined for sale in sales), (_declined(one) for one in tried)),
+        *_counted("sales", (sale.sales_status for sale in sales), (one["sales_status"] for one in decided)),
+        *_counted("disputes", (sale.dispute for sale in sales), disputes),
+    ]
+
+
 async def _orders(doors: Doors, sale: Sale) -> list[dict[str, Any]]:
-    listed = await doors.listed("/orders", external_id=sale.external_id)
-    return [one for one in listed if sale.origin in (one["origin"], "stripe")]
+    return await doors.listed("/orders", external_id=sale.external_id)
 
 
 async def _plan(doors: Doors, plan: Plan) -> dict[str, Any]:
@@ -116,12 +121,14 @@ def _plan_differs(plan: Plan, now: dict[str, Any]) -> str | None:
     return f"{plan.story}, recurring order {plan.id}: {', '.join(wrong)}" if wrong else None
 
 
-def _verdicts(given: Iterable[str | None]) -> Iterable[str]:
-    return [one for one in given if one]
+def _declined(order: dict[str, Any]) -> str | None:
+    """Why the last payment of an order that did not succeed failed."""
+    failed = [one["failure_code"] for one in order["payments"] if one["status"] in ("failed", "canceled")]
+    return failed[-1] if failed else None
 
 
-def _counted(what: str, should: Iterable[str], says: Iterable[str]) -> list[Row]:
-    wanted, found = Counter(should), Counter(says)
+def _counted(what: str, should: Iterable[str | None], says: Iterable[str | None]) -> list[Row]:
+    wanted, found = (Counter(name for name in given if name) for given in (should, says))
     return [Row(f"{what}: {name}", str(wanted[name]), str(found[name])) for name in sorted({*wanted, *found})]
 
 
@@ -137,40 +144,26 @@ def _sums(what: str, should: Iterable[tuple[str, int]], says: Iterable[tuple[str
     ]
 
 
-async def _charges(
-    doors: Doors, wanted: list[Plan], found: list[tuple[Sale, list[dict[str, Any]]]],
-    plans: list[tuple[Plan, dict[str, Any]]],
-) -> list[Row]:  # fmt: skip
+async def _charges(doors: Doors, found: _Found, plans: list[tuple[Plan, dict[str, Any]]]) -> list[Row]:
     """The stand-in's own list of charges that took money: of this day's orders, each once."""
     made = (await doors.script("/charges"))["charges"]
     orders = {one["id"] for _, several in found for one in several}
     orders |= {one["id"] for _, now in plans for one in now["orders"]}
-    ours = [
-        one for one in made if one["metadata"].get("order_id") in orders or one["payment_intent"] in _intents(found)
-    ]
+    ours = [one for one in made if one["metadata"].get("order_id") in orders]
     cycles = Counter(
-        (meta["daybook_recurring_order"], meta["daybook_cycle"])
-        for meta in (one["metadata"] for one in ours)
-        if "daybook_recurring_order" in meta
+        (one["metadata"]["daybook_recurring_order"], one["metadata"]["daybook_cycle"])
+        for one in ours
+        if "daybook_recurring_order" in one["metadata"]
     )
     intents = Counter(one["payment_intent"] for one in ours)
     twice = sum(count > 1 for count in (*cycles.values(), *intents.values()))
-    by_stripe = sum(sale.paid > 0 and (sale.origin in ("stripe", "api")) for sale, _ in found)
-    paid = sum(plan.payments_made for plan in wanted)
+    paid = [(sale.currency, sale.paid) for sale, _ in found if sale.by_stripe and sale.paid]
+    paid += [(now["currency"], now["amount"]) for plan, now in plans for _ in range(plan.payments_made)]
     return [
-        Row("charges that took money, by Stripe's list", str(by_stripe + paid), str(len(ours))),
+        Row("charges that took money, by Stripe's list", str(len(paid)), str(len(ours))),
         Row("charged twice, by Stripe's list", "0", str(twice)),
-        *_sums(
-            "taken by Stripe",
-            [*((s.currency, s.paid) for s, _ in found if s.origin in ("stripe", "api")),
-             *((now["currency"], now["amount"] * plan.payments_made) for plan, now in plans)],
-            ((one["currency"].upper(), one["amount"]) for one in ours),
-        ),
-    ]  # fmt: skip
-
-
-def _intents(found: list[tuple[Sale, list[dict[str, Any]]]]) -> set[str]:
-    return {link for _, several in found for one in several for link in one["stripe"]["links"]}
+        *_sums("taken, by Stripe's list", paid, ((one["currency"].upper(), one["amount"]) for one in ours)),
+    ]
 
 
 async def _events(day: Day, before: int) -> list[Row]:
