@@ -77,9 +77,7 @@ def test_X2_the_demo_never_asks_the_real_stripe(start: Callable[..., Running]) -
         (("--secret", "paypal=x"), "--secret names paypal."),
     ],
 )
-def test_X2_options_that_mean_nothing_are_refused(
-    options: tuple[str, ...], said: str, tmp_path: Path
-) -> None:
+def test_X2_options_that_mean_nothing_are_refused(options: tuple[str, ...], said: str, tmp_path: Path) -> None:
     named = ["--url", "http://127.0.0.1:1", "--token", "t", "--stand-in", "http://127.0.0.1:1"]
     done = subprocess.run(
         [sys.executable, "-m", "worker.cli", "demo", "--data", str(tmp_path), *named, *options],

@@ -15,7 +15,7 @@ from worker.errors import UserError
 
 SEEN_WITHIN_S = 90
 LOOK_S = 0.5
-AHEAD_S = 8
+AHEAD_S = 15
 HONEST = (
     "Nobody can set the clock of a running instance, so no months pass: a plan by the day whose first date was almost "
     "a day ago shows two due dates, each charged once"
@@ -58,7 +58,7 @@ async def _two_dates(day: Day) -> Plan:
     found = await _seen(day, made, lambda found: found["payments_made"] >= 1)
     next_at = found["next_payment_at"]
     if next_at and datetime.fromisoformat(next_at) > datetime.now(UTC) + timedelta(minutes=1):
-        return _plan(made, "active", 1, "succeeded")  # the account's clocks are turned back today: an hour is missing
+        return _plan(made, "active", 1, "succeeded")  # clocks are turned back today, or the first charge came late
     await _seen(day, made, lambda found: found["status"] == "completed")
     return _plan(made, "completed", 2, "succeeded", "succeeded")
 
@@ -88,11 +88,10 @@ async def _by_hand(day: Day) -> Plan:
         {"answer": "decline", "decline_code": "insufficient_funds", "customer": customer["customer"], "times": 2},
     )
     made = await _made(day, "no funds, tried again by hand", customer=customer)
-    for _ in range(2):
-        await _seen(day, made, lambda found: found["next_attempt_at"] is not None and found["status"] != "processing")
+    for tries in (1, 2):
+        await _tried(day, made, tries)
         await day.doors.post(f"/recurring-orders/{made.id}/charge")
-        await _settled(day, made)
-    await _seen(day, made, lambda found: found["payments_made"] == 1)
+    await _tried(day, made, 3)
     return _plan(made, "active", 1, "declined", "declined", "succeeded")
 
 
@@ -152,7 +151,7 @@ async def _made(
 
 
 async def _seen(day: Day, made: _Open, true: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """The recurring order once this is true of it; as it is where that takes too long: the end of the day tells."""
+    """The recurring order once this is true of it."""
     found: dict[str, Any] = {}
     for _ in range(int(SEEN_WITHIN_S / LOOK_S)):
         found = await day.doors.get(f"/recurring-orders/{made.id}")
@@ -160,15 +159,25 @@ async def _seen(day: Day, made: _Open, true: Callable[[dict[str, Any]], bool]) -
             day.step()
             return found
         await asyncio.sleep(LOOK_S)
-    raise UserError(
-        f"The recurring order {made.id} ({made.story}) is {found.get('status')} after {SEEN_WITHIN_S} s, "
-        f"payments made {found.get('payments_made')}.",
+    raise _late(made, f"is {found.get('status')}, payments made {found.get('payments_made')}")
+
+
+async def _tried(day: Day, made: _Open, tries: int) -> None:
+    """Return when so many attempts to charge it have come to their end."""
+    for _ in range(int(SEEN_WITHIN_S / LOOK_S)):
+        attempts = await day.doors.listed(f"/recurring-orders/{made.id}/attempts")
+        if sum(one["settled_at"] is not None for one in attempts) >= tries:
+            day.step()
+            return
+        await asyncio.sleep(LOOK_S)
+    raise _late(made, f"was not tried {tries} times")
+
+
+def _late(made: _Open, what: str) -> UserError:
+    return UserError(
+        f"The recurring order {made.id} ({made.story}) {what} after {SEEN_WITHIN_S} s.",
         remedy="See `daybook doctor` and logs/work.log.",
     )
-
-
-async def _settled(day: Day, made: _Open) -> None:
-    await _seen(day, made, lambda found: found["status"] != "processing")
 
 
 def _text(at: datetime) -> str:
