@@ -101,6 +101,10 @@ class Settings(BaseSettings):
         default="https://api.stripe.com",
         description="Base address of Stripe's API, another one for tests.",
     )
+    stripe_stand_in: bool = Field(
+        default=False,
+        description="Whether a stand-in plays Stripe at STRIPE_API_BASE: every screen says so. `daybook up` sets it.",
+    )
     stripe_webhook_secret: SecretStr | None = _plain(
         "STRIPE_WEBHOOK_SECRET",
         default=None,

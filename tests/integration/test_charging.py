@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from pydantic import SecretStr
 
 from handlers.errors import Refused
 from tests.charging import DAY, HOUR, Till
@@ -599,6 +600,21 @@ async def test_C3_a_key_that_stripe_does_not_take_fails_nothing_and_is_tried_aga
     await till.look()
     assert await till.states(id_) == [(1, 1, "abandoned"), (1, 2, "succeeded")]
     await till.agree()
+
+
+async def test_R7_what_is_live_is_never_asked_of_a_test_stripe_and_waits_for_its_own_key(till: Till) -> None:
+    own = till.ctx.settings.stripe_api_key
+    object.__setattr__(till.ctx.settings, "stripe_api_key", SecretStr("sk_live_x"))
+    id_ = await till.plan()
+    object.__setattr__(till.ctx.settings, "stripe_api_key", own)
+    asked = len(till.stand_in.requests)
+    await till.look()
+    assert (await till.states(id_), len(till.stand_in.requests)) == ([], asked)
+    assert await till.look() == 0, "it stands in nobody's way meanwhile"
+    object.__setattr__(till.ctx.settings, "stripe_api_key", SecretStr("sk_live_x"))
+    till.set(till.now + charge.KEY_S)
+    await till.look()
+    assert await till.states(id_) == [(1, 1, "succeeded")]
 
 
 TROUBLES = (

@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 
 READY_S = 60
+OWN = {"DATABASE_URL", "REDIS_URL", "STRIPE_API_KEY", "STRIPE_API_BASE", "STRIPE_WEBHOOK_SECRET"}
+"""What a developer may have set, and `up` is to do without."""
 PAYLOADS = Path(__file__).parents[1] / "payloads"
 
 
@@ -27,7 +29,7 @@ class Running:
     def __init__(self, data: Path, console: Path, **environment: str) -> None:
         self.data = data
         self._console = console
-        inherited = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+        inherited = {name: value for name, value in os.environ.items() if name not in OWN}
         with console.open("w") as stream:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "worker.cli", "up", "--port", "0", "--data", str(data)],
@@ -66,6 +68,7 @@ class Running:
         signs = {
             "receive": "worker.cli\0receive",
             "work": "worker.cli\0work",
+            "stripe-stand-in": "worker.cli\0stripe-stand-in",
             "Valkey": "valkey-server",
             "PostgreSQL": "\0-D\0",
         }
@@ -153,7 +156,7 @@ def listed(running: Running, resource: str) -> list[dict[str, Any]]:
 
 def test_up_starts_again_whatever_dies(start: Callable[..., Running]) -> None:
     running = start().ready()
-    for name in ("PostgreSQL", "Valkey", "work", "receive"):
+    for name in ("PostgreSQL", "Valkey", "stripe-stand-in", "work", "receive"):
         before = running.pid(name)
         os.kill(before, signal.SIGKILL)
         until(lambda name=name: f"{name} ended (SIGKILL)" in running.console)  # type: ignore[misc]
@@ -165,7 +168,7 @@ def test_up_starts_again_whatever_dies(start: Callable[..., Running]) -> None:
 def test_up_killed_leaves_nothing_running_and_starts_again_on_its_data(start: Callable[..., Running]) -> None:
     running = start().ready()
     token = (running.data / "admin-token").read_text()
-    children = [running.pid(name) for name in ("PostgreSQL", "Valkey", "work", "receive")]
+    children = [running.pid(name) for name in ("PostgreSQL", "Valkey", "stripe-stand-in", "work", "receive")]
     running.process.kill()
     running.process.wait()
     again = start().ready()
@@ -192,6 +195,68 @@ def test_up_says_what_is_wrong_with_a_database_that_it_cannot_reach(start: Calla
     assert "PostgreSQL at 127.0.0.1:1/daybook cannot be used" in running.console
     assert "hidden" not in running.console
     assert "Traceback" not in running.console
+
+
+def test_X2_without_a_key_a_stand_in_plays_stripe_and_everything_says_so(start: Callable[..., Running]) -> None:
+    running = start().ready()
+    stand_in = played(running)
+    assert f"Stripe is played by a local stand-in, {stand_in}: no money moves." in running.console.splitlines()[1]
+    with urllib.request.urlopen(f"{running.url}/sign-in", timeout=10) as page:
+        assert b"Stripe is played by a local stand-in: no money moves." in page.read()
+    doctor = subprocess.run([sys.executable, "-m", "worker.cli", "doctor", "--data", str(running.data)],
+                            capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
+    assert f"warning  Stripe is played by a local stand-in, {stand_in}: no money moves" in doctor.stdout
+    contact = asked(running, "contacts", {"name": "Ana", "email": "ana@shop.example"})
+    checkout = asked(
+        running, "checkouts",
+        {"contact_id": contact["id"], "amount": 990, "currency": "BRL", "title": "A cup",
+         "success_url": "https://shop.example/thanks"},
+    )  # fmt: skip
+    assert checkout["url"].startswith(f"{stand_in}/")
+    [order] = listed(running, "orders")
+    scripted(stand_in, f"checkout/{order['external_id']}/pay", {"card": "pm_card_visa"})
+    until(lambda: asked(running, f"orders/{order['id']}")["payment_status"] == "paid")
+    paid = asked(running, f"orders/{order['id']}")
+    assert (paid["amount_paid"], paid["livemode"]) == (990, False)
+
+
+def test_X2_the_stand_in_has_its_port_again_after_a_restart_and_with_a_key_it_is_never_started(
+    start: Callable[..., Running],
+) -> None:
+    first = start().ready()
+    before = played(first)
+    assert first.end() == 0
+    again = start().ready()
+    assert played(again) == before
+    assert again.end() == 0
+    keyed = start(STRIPE_API_KEY="sk_test_of_a_person", STRIPE_API_BASE="http://127.0.0.1:1").ready()
+    assert played(keyed) == ""
+    assert keyed.found("stripe-stand-in") is None
+    assert "stand-in" not in keyed.console
+    with urllib.request.urlopen(f"{keyed.url}/sign-in", timeout=10) as page:
+        assert b"stand-in" not in page.read()
+
+
+def played(running: Running) -> str:
+    """Where the stand-in Stripe answers; empty where there is none."""
+    return str(json.loads((running.data / "servers.json").read_text())["stripe_stand_in"])
+
+
+def asked(running: Running, path: str, body: dict[str, Any] | None = None) -> Any:
+    """What the API answers to the administrator: to a POST where there is a body."""
+    token = (running.data / "admin-token").read_text().strip()
+    return _json(f"{running.url}/api/v1/{path}", body, Authorization=f"Bearer {token}")
+
+
+def scripted(stand_in: str, path: str, body: dict[str, Any]) -> Any:
+    return _json(f"{stand_in}/_stand_in/{path}", body)
+
+
+def _json(address: str, body: dict[str, Any] | None, **headers: str) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    asked = urllib.request.Request(address, data, {"Content-Type": "application/json", **headers})
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        return json.load(answer)
 
 
 def _other(running: Running, name: str, before: int) -> bool:

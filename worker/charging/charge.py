@@ -19,7 +19,7 @@ from handlers.attempts import CONFIRM, MAKE, UNKNOWN
 from handlers.reading import moment
 from schemas.provider import Source
 from schemas.recurring import AttemptState, Outcome
-from worker.charging.claim import Claim, Claims
+from worker.charging.claim import KEY_S, Claim, Claims
 from worker.charging.pace import Pace
 from worker.context import Context
 from worker.outside import stripe as outside
@@ -31,8 +31,6 @@ log = structlog.get_logger("charging")
 
 MARGIN_S = 40
 """A call is begun only while so much of the lease is left: longer than a call takes."""
-KEY_S = 900
-"""When to try again where Stripe refuses the API key: once it is mended, all that is due should not wait for long."""
 _NEXT_KEY = moment(0)
 """As the time at which an attempt's keys were first sent: they are of no use any more. Before the next are taken,
 Stripe is asked what was done under them."""

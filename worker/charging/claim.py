@@ -42,6 +42,9 @@ OFF_S = 60
 """When to look again while charging is stopped, or the account's registry is off."""
 BROKEN_S = 300
 """When to try again to arm what could not be armed."""
+KEY_S = 900
+"""When to try again where Stripe refuses the API key, or it is a test key and the recurring order is live: once it is
+mended, all that is due should not wait for long."""
 PROCESSING_S = 3600
 """When to ask again about a payment that takes days by its nature; a webhook is faster."""
 _TRIES = 4
@@ -98,6 +101,9 @@ class Claims:
         source = await connections.source_of(connection, account_id, order.connection_id)
         allowed = _is_allowed(account)
         keyed = stripe_connection.can(self._ctx.settings, source.connection)
+        if keyed and order.livemode != stripe_connection.is_live(self._ctx.settings):
+            keyed = False  # a test Stripe, or a stand-in, knows nothing of what a live one was asked for
+            await recurring_orders.postpone(connection, account_id, id_, now + timedelta(seconds=KEY_S))
         attempt = await charge_attempts.hold_open(connection, account_id, id_)
         if attempt is None:
             due_at = order.plan.due_at

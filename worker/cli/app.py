@@ -19,6 +19,7 @@ from worker.errors import UserError
 COMMANDS = (
     "worker.cli.run",
     "worker.cli.send",
+    "worker.cli.demo",
     "worker.cli.reconcile",
     "worker.cli.connection",
     "worker.cli.token",

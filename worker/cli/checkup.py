@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from schemas.refusal import Trace
 from worker.config import Settings
 from worker.errors import DATABASE_ERRORS, UserError
+from worker.local.datadir import DataDir
 from worker.refusals import cause_words, remedy
 from worker.screens import words
 from worker.store import checks, deliveries, health, recurring_orders, refusals
@@ -79,7 +80,8 @@ async def checkup(data: Path | None, url: str | None) -> list[Finding]:
         settings = complete(data, redis=False, key=False)
     except UserError as error:
         return [*findings, failure(error.message, error.remedy)]
-    findings += disk_findings("the data directory", settings.data.expanduser().absolute())
+    folder = settings.data.expanduser().absolute()
+    findings += await stand_in_findings(folder) + disk_findings("the data directory", folder)
     return findings + await postgres_findings(settings) + await valkey_findings(settings)
 
 
@@ -102,6 +104,28 @@ async def instance_findings(url: str) -> list[Finding]:
                 good, said = False, f"does not answer ({type(error).__name__})"
             findings.append(ok(f"{url}{path}: {means}") if good else failure(f"{url}{path} {said}", remedy))
     return findings
+
+
+async def stand_in_findings(data: Path) -> list[Finding]:
+    """Whether a stand-in plays Stripe for the instance that runs on this data directory, and whether it answers."""
+    directory = DataDir(data)
+    address = directory.read_json(directory.servers).get("stripe_stand_in")
+    if not address:
+        return []
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S)) as session:
+        try:
+            async with session.get(f"{address}/_stand_in") as answer:
+                answers = answer.status == 200
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            answers = False
+    if answers:
+        remedy = "Set STRIPE_API_KEY and start again where real payments are wanted."
+        return [warning(f"Stripe is played by a local stand-in, {address}: no money moves", remedy)]
+    return [
+        failure(
+            f"The stand-in Stripe, {address}, does not answer", "See logs/stripe-stand-in.log in the data directory."
+        )
+    ]
 
 
 async def _detail(answer: aiohttp.ClientResponse) -> str:

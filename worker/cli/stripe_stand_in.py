@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from typing import Annotated
 
 import typer
@@ -21,6 +22,9 @@ def stripe_stand_in(
     secret: Annotated[
         str | None, typer.Option(help="Secret that signs them: whsec_...", envvar="STRIPE_WEBHOOK_SECRET")
     ] = None,
+    listen_fd: Annotated[
+        int | None, typer.Option(min=3, hidden=True, help="An inherited, listening socket; `daybook up` gives it.")
+    ] = None,
 ) -> None:
     """Play Stripe on this machine: API, checkout pages and webhooks. No money moves; Ctrl-C forgets everything."""
     if webhook and not webhook.startswith(("http://", "https://")):
@@ -29,16 +33,16 @@ def stripe_stand_in(
         raise UserError(
             "--webhook needs --secret.", remedy="Give the secret of the connection, or set STRIPE_WEBHOOK_SECRET."
         )
-    asyncio.run(_run(port, webhook, (secret or "").split(",")[0].strip()))
+    asyncio.run(_run(port, webhook, (secret or "").split(",")[0].strip(), listen_fd))
 
 
-async def _run(port: int, webhook: str | None, secret: str) -> None:
+async def _run(port: int, webhook: str | None, secret: str, listen_fd: int | None) -> None:
     from worker.local.stripe.stand_in import StandIn
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    stand_in = StandIn(port=port)
+    stand_in = StandIn(port=port, listener=None if listen_fd is None else socket.socket(fileno=listen_fd))
     try:
         await stand_in.start()
     except OSError:

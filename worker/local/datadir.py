@@ -79,8 +79,14 @@ class DataDir:
 
     @property
     def servers(self) -> Path:
-        """DATABASE_URL and REDIS_URL of the running instance, as JSON, for commands that go to the database."""
+        """Of the running instance, as JSON: DATABASE_URL and REDIS_URL, for commands that go to the database, and where
+        the stand-in Stripe answers, if there is one."""
         return self.path / "servers.json"
+
+    @property
+    def stand_in_port(self) -> Path:
+        """The port of the stand-in Stripe, so that it has the same after a restart."""
+        return self.path / "stripe-stand-in-port"
 
     @property
     def logs(self) -> Path:

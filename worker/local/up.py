@@ -1,8 +1,8 @@
 """The supervisor behind `daybook up`: a whole Daybook on one machine, started in order, kept alive, stopped in order.
 
-PostgreSQL and Valkey (unless DATABASE_URL and REDIS_URL name others), then the schema, then one receiver and one worker
-as child processes. What dies is started again. **Nothing is decided here**: what a Daybook needs on its first start is
-`worker.bootstrap`'s business.
+PostgreSQL and Valkey (unless DATABASE_URL and REDIS_URL name others), then the schema, a stand-in Stripe (unless there
+is a STRIPE_API_KEY), then one receiver and one worker, all as child processes. What dies is started again. **Nothing is
+decided here**: what a Daybook needs on its first start is `worker.bootstrap`'s business.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pydantic import SecretStr
 
 from worker.config import Settings
 from worker.errors import DATABASE_ERRORS, UserError
+from worker.local import stripe_child
 from worker.local.address import ask_ready, listen, reachable, web_address, without_credentials
 from worker.local.datadir import DataDir, secret_keys
 from worker.local.keep import keep_running
@@ -45,19 +46,23 @@ def up(settings: Settings) -> None:
         listen(settings.host, settings.port) as listener,
         listen(settings.metrics_host, first, *METRICS) as of_receiver,
         listen(settings.metrics_host, first + 1 if first else 0, *METRICS) as of_worker,
+        stripe_child.listening(settings, data) as stand_in,
     ):
-        asyncio.run(_Instance(settings, data, listener, {"receive": of_receiver, "work": of_worker}).run())
+        metrics = {"receive": of_receiver, "work": of_worker}
+        asyncio.run(_Instance(settings, data, listener, metrics, stand_in).run())
 
 
 class _Instance:
     """One running `daybook up`."""
 
     def __init__(
-        self, settings: Settings, data: DataDir, listener: socket.socket, metrics: Mapping[str, socket.socket]
-    ) -> None:
+        self, settings: Settings, data: DataDir, listener: socket.socket, metrics: Mapping[str, socket.socket],
+        stand_in: socket.socket | None,
+    ) -> None:  # fmt: skip
         self._data = data
         self._listener = listener
         self._metrics = metrics
+        self._stand_in = stand_in
         self._settings = settings.model_copy(update={"port": listener.getsockname()[1], "data": data.path})
         self._servers: list[Postgres | Valkey] = []
         self._programs: list[Child] = []
@@ -100,14 +105,15 @@ class _Instance:
 
     async def _start(self) -> None:
         _say(f"Data in {self._data.path}, logs in {self._data.logs}")
+        if self._stand_in:
+            address = stripe_child.address(self._stand_in)
+            _say(f"Stripe is played by a local stand-in, {address}: no money moves. STRIPE_API_KEY ends that.")
         await self._start_servers()
         await self._prepare()
-        receiver = self._program("receive", self._listener)
-        worker = self._program("work")
-        for child in (receiver, worker):
-            child.start()
-            self._programs.append(child)
-            self._keep(child)
+        if self._stand_in:
+            self._run(self._stripe(self._stand_in))
+        for child in (self._program("receive", self._listener), self._program("work")):
+            self._run(child)
         await _first(asyncio.create_task(self._answers()), *self._keepers)
         url = self._url
         self._data.write(self._data.url, url)
@@ -146,6 +152,7 @@ class _Instance:
                 "redis_url": self._settings.redis_url,
                 "sockets": str(self._sockets or ""),
                 "metrics": self._measured,
+                "stripe_stand_in": stripe_child.address(self._stand_in) if self._stand_in else "",
             },
         )
 
@@ -179,6 +186,19 @@ class _Instance:
             _say(line)
         self._sign_in_link = made.sign_in_link
 
+    def _run(self, child: Child) -> None:
+        child.start()
+        self._programs.append(child)
+        self._keep(child)
+
+    def _stripe(self, listener: socket.socket) -> Child:
+        signed_with = stripe_child.secret(self._settings, self._data)
+        if signed_with is None:
+            _say(
+                "The stand-in's webhooks go nowhere: set STRIPE_WEBHOOK_SECRET to the secret of the connection stripe."
+            )
+        return stripe_child.child(listener, self._data, f"{self._url}/webhooks/stripe", signed_with)
+
     def _program(self, command: str, listener: socket.socket | None = None) -> Child:
         settings = self._settings
         key = settings.secret_key.get_secret_value() if settings.secret_key else ""
@@ -190,6 +210,7 @@ class _Instance:
             "DAYBOOK_SECRET_KEY": key,
             "PORT": str(settings.port),
             "DAYBOOK_METRICS_FD": str(self._metrics[command].fileno()),
+            **stripe_child.environment(self._stand_in),
         }
         inherit = [self._metrics[command].fileno()]
         if listener:
@@ -241,10 +262,10 @@ class _Instance:
     # Stopping
 
     async def _stop(self) -> None:
-        """Receiver, worker, Valkey, PostgreSQL: each has what it needs until it has ended."""
+        """Receiver, worker, stand-in Stripe, Valkey, PostgreSQL: each has what it needs until it has ended."""
         self._listener.close()  # the receiver's copy goes as it drains, and from then on connections are refused
         patience_s = self._settings.drain_s + 5
-        for child in self._programs:
+        for child in sorted(self._programs, key=lambda child: child.name == stripe_child.COMMAND):
             await self._or_hurry(lambda child=child: child.stop(patience_s), lambda child=child: child.stop(0))  # type: ignore[misc]
         for server in reversed(self._servers):
             await self._or_hurry(server.stop, lambda server=server: server.stop(hurry=True))  # type: ignore[misc]

@@ -9,6 +9,7 @@ from typing import Any
 import jinja2
 from aiohttp import web
 
+from worker.context import CONTEXT
 from worker.refusals import cause_words
 from worker.screens import overview, words
 from worker.screens.assets import asset, icon
@@ -51,7 +52,15 @@ def page(
     text = (
         request.app[PAGES]
         .get_template(template)
-        .render({"session": session, "csrf": csrf_of(session) if session else "", "path": request.path, **content})
+        .render(
+            {
+                "session": session,
+                "csrf": csrf_of(session) if session else "",
+                "path": request.path,
+                "stripe_stand_in": request.app[CONTEXT].settings.stripe_stand_in,
+                **content,
+            }
+        )
     )
     return web.Response(text=text, status=status, content_type="text/html", headers={"Cache-Control": "no-store"})
 

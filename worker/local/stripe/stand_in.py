@@ -14,6 +14,7 @@ Everything a method does can be had over HTTP as well, below `/_stand_in`: see `
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -38,17 +39,18 @@ HOST = "127.0.0.1"
 
 class StandIn:
     """`clock`: unix seconds, the machine's unless given. `retries_s`: after which pauses a webhook that was not taken
-    is sent again."""
+    is sent again. `listener`: a socket of the loopback that listens, in place of a port."""
 
     def __init__(
-        self, *, port: int = 0, clock: Callable[[], float] = time.time, retries_s: Sequence[float] = RETRIES_S
-    ) -> None:
+        self, *, port: int = 0, clock: Callable[[], float] = time.time, retries_s: Sequence[float] = RETRIES_S,
+        listener: socket.socket | None = None,
+    ) -> None:  # fmt: skip
         self.clock = Clock(clock)
         self.books = Books(self.clock, API_VERSION)
         self.deliveries = Deliveries(self.clock, retries_s)
         self.api = Api(self.books, Keys(self.clock))
         self.books.tell = self.deliveries.tell
-        self._port = port
+        self._port, self._listener = port, listener
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -69,7 +71,9 @@ class StandIn:
         app.add_routes([*control(self), *pages(self), *self.api.routes()])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, HOST, self._port)
+        site: web.BaseSite = web.TCPSite(self._runner, HOST, self._port)
+        if self._listener is not None:
+            site = web.SockSite(self._runner, self._listener)
         try:
             await site.start()
         except OSError:
