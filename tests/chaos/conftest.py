@@ -1,4 +1,4 @@
-"""Fixtures of the fault tests. `CHAOS_ROUNDS` and `CHAOS_SALES` make them long (see `make chaos`); `CHAOS_SEED` repeats one."""
+"""Fixtures of the fault tests. `CHAOS_ROUNDS`, `CHAOS_SALES` and `CHAOS_CYCLES` make them long (see `make chaos`); `CHAOS_SEED` repeats one."""
 
 from __future__ import annotations
 

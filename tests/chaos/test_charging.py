@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,7 +22,9 @@ from worker.local.stripe.cards import decline
 from worker.local.stripe.stand_in import StandIn
 from worker.store.db import Pool, open_pool
 
-PLANS, PAYMENTS = 20, 3
+CYCLES = int(os.environ.get("CHAOS_CYCLES", "60"))
+PAYMENTS = 3 if CYCLES < 600 else 10
+PLANS, FAULTS = CYCLES // PAYMENTS, max(10, CYCLES // 40)
 TROUBLES = ("cut_before", "cut_after", "cut_body", "gateway", "error_before", "error_after", "rate_limit")
 # Patched into the processes of this test: due dates are three seconds apart, and what a dead worker held is taken up
 # after six seconds instead of two minutes.
@@ -49,13 +52,13 @@ async def test_I1_workers_that_are_killed_while_they_charge_charge_each_cycle_on
                 await _plan(shop, pool, stand_in, chance)
             finally:
                 await pool.close()
-            for round_ in range(10):
+            for round_ in range(FAULTS):
                 stand_in.trouble(chance.choice(TROUBLES), on=f"payment_intents.{chance.choice(['create', 'confirm'])}")
                 await asyncio.sleep(chance.uniform(0.2, 1.5))
-                fault = {3: kill_valkey, 5: kill_postgres, 7: flush_valkey}.get(round_, kill_worker)
+                fault = {3: kill_valkey, 5: kill_postgres, 7: flush_valkey}.get(round_ % 10, kill_worker)
                 await fault(it, chance)
-            await eventually(lambda: _all_over(it), within_s=120)
-            await asyncio.wait_for(stand_in.settled(), 60)
+            await eventually(lambda: _all_over(it), within_s=120 + CYCLES / 5)
+            await asyncio.wait_for(stand_in.settled(), 60 + CYCLES / 10)
             await it.settled()
             pool = await open_pool(it.postgres.url(), size=2)
             try:
