@@ -28,10 +28,13 @@ from worker.cli.checkup import (
     instance_findings,
     memory_findings,
     postgres_findings,
+    stand_in_findings,
     valkey_findings,
 )
 from worker.cli.doctor import verdict
 from worker.config import Settings
+from worker.local.datadir import DataDir
+from worker.local.stripe.stand_in import StandIn
 from worker.local.valkey import Valkey
 from worker.problems import problem
 from worker.store import recurring_orders, refusals, workers
@@ -124,6 +127,17 @@ def refused(
         account_id=shop.account_id, connection_id=shop.connections[connection], minute=at.replace(second=0, microsecond=0),
         cause=cause, count=count, skew_s=more.get("skew_s"), hint=more.get("hint"), last_at=at,
     )  # fmt: skip
+
+
+async def test_X2_a_stand_in_that_plays_stripe_is_named_and_one_that_does_not_answer_fails(tmp_path: Path) -> None:
+    data = DataDir.make(tmp_path)
+    assert await stand_in_findings(tmp_path) == []
+    async with StandIn() as stand_in:
+        data.write_json(data.servers, {"stripe_stand_in": stand_in.url})
+        [found] = await stand_in_findings(tmp_path)
+    assert (found.level, "STRIPE_API_KEY" in found.remedy) == ("warning", True)
+    assert stand_in.url in found.what
+    assert levels(await stand_in_findings(tmp_path)) == ["failure"]
 
 
 async def test_R6_each_connection_that_refused_has_a_line_with_cause_and_remedy(shop: World, database: str) -> None:

@@ -89,8 +89,10 @@ class Doors:
                 said = (await answer.text())[:300]
         except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
             raise unreachable(Instance(address.partition("/_stand_in")[0], None), error) from None
+        of_shop = "See `daybook connection list`; --secret gives the secrets that the shops sign with."
         raise UserError(
-            f"{address} answered {answer.status}: {said}", remedy="See that it is a Daybook of this version."
+            f"{address} answered {answer.status}: {said}",
+            remedy=of_shop if "/webhooks/" in address else "See that the stand-in is of this version.",
         )
 
 
