@@ -88,6 +88,8 @@ reconciled_events = Counter(
     "missing above zero means deliveries that never came.",
     ("result",),
 )
+for _result in ("received", "missing"):
+    reconciled_events.labels(_result)  # there from the start, so that an alert finds its rate
 reconciliations = Counter(
     "reconciliations_total",
     "Comparisons of a platform's list with the inbox by how they ended: done, failed.",
