@@ -109,6 +109,8 @@ ENTRIES: dict[str, Entry] = {
     ),
     "expire_checkout": Entry(OWNED, "checkout_id", good=503),
     "report_checkouts": Entry(),
+    "report_sales": Entry(),
+    "report_sales_table": Entry(),
     "list_templates": Entry(),
     "get_template": Entry(BUILT_IN, "slug"),
     "create_template": Entry(body=lambda _: {"slug": f"t-{new_id()}", "name": "T", "type": "sale"}, good=201),

@@ -1,0 +1,56 @@
+"""Figures of the sales report (S4): sums, their order, and their table as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+COLUMNS = ("name", "number", "currency", "orders", "amount", "received", "refunded", "funds")
+_SUMS = ("orders", "amount", "received", "refunded", "funds")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a cell begins that a spreadsheet would reckon with."""
+
+
+def figures(groups: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The groups with whole numbers, and what is left of what was received."""
+    found = []
+    for group in groups:
+        amount, received, refunded = (int(group[name]) for name in ("amount", "received", "refunded"))
+        found.append(
+            {**group, "amount": amount, "received": received, "refunded": refunded, "funds": received - refunded}
+        )
+    return found
+
+
+def totals(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The sums of each currency; no currency is added to another."""
+    sums: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        total = sums.setdefault(row["currency"], {"currency": row["currency"], **dict.fromkeys(_SUMS, 0)})
+        for name in _SUMS:
+            total[name] += row[name]
+    return [sums[currency] for currency in sorted(sums)]
+
+
+def ordered(rows: Sequence[Mapping[str, Any]], sort: str) -> list[Mapping[str, Any]]:
+    """By one column, `-` before it for the largest first; what has no value comes last. Equals stay by name."""
+    column, largest_first = sort.removeprefix("-"), sort.startswith("-")
+    known = [row for row in rows if row[column] is not None]
+    known.sort(key=lambda row: row[column], reverse=largest_first)
+    return [*known, *(row for row in rows if row[column] is None)]
+
+
+def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """CSV as RFC 4180 has it, with a head. A text that a spreadsheet would take for a formula has a quote before it."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_cell(row[column]) for column in columns])
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
