@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from handlers.errors import Unmappable
+from handlers.errors import Refused, Unmappable
 
 _ACTIVE = """AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF
 CHE CHF CHW CNY COP COU CRC CUC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL
@@ -59,6 +59,16 @@ def currency(code: Any, path: str) -> str:
     if known not in EXPONENTS:
         raise Unmappable(path, f"{code!r:.40} is not a currency of ISO 4217")
     return known
+
+
+def wished_currency(code: str) -> str:
+    """The currency that somebody asks for, as `currency`; Refused (`invalid`) for one that there is not."""
+    try:
+        return currency(code, "currency")
+    except Unmappable as error:
+        raise Refused(
+            "invalid", error.problem, field="currency", remedy="Use a three-letter code such as BRL."
+        ) from None
 
 
 def bounded(amount: int, path: str) -> int:

@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from handlers import children, flow, locks, money, parts, summary
 from handlers.derive import slugify
-from handlers.errors import Refused, Unmappable
+from handlers.errors import Refused
 from handlers.template import BUILT_IN, ONLY_AS_CHILD, named
 from schemas.order import Order, OrderSource, OrderType, PaymentStatus, Status
 from schemas.stated import Address, Charge, Hand, Line
@@ -53,7 +53,7 @@ def created(
             field="amount",
             remedy="Leave the amount out: items give it.",
         )
-    code = _currency(wish.get("currency") or currency)
+    code = money.wished_currency(wish.get("currency") or currency)
     given = {**wish, **_titled(wish, template, {"currency": code, **(names or {})})}
     lines = _lines(wish["items"]) if wish.get("items") else _amount_line(given["title"], wish.get("amount"))
     charges = _charges(wish.get("charges") or ())
@@ -182,7 +182,7 @@ def edited(
         flow.check_move(moved, wish["status"], children_)
         stated["status"] = wish["status"]
     if "currency" in wish:
-        stated["currency"] = _currency(wish["currency"])
+        stated["currency"] = money.wished_currency(wish["currency"])
     stated.update(_prices(order, wish, carried))
     return Hand(**stated)
 
@@ -228,15 +228,6 @@ def repriced(
 def _asked(charge: Charge) -> tuple[Any, ...]:
     """What was asked for with a charge, whatever it comes to on these lines."""
     return (charge.kind, charge.mode, charge.of, Decimal(charge.value), charge.sign, charge.label)
-
-
-def _currency(code: str) -> str:
-    try:
-        return money.currency(code, "currency")
-    except Unmappable as error:
-        raise Refused(
-            "invalid", error.problem, field="currency", remedy="Use a three-letter code such as BRL."
-        ) from None
 
 
 def _plain(wish: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 import msgspec
 
 from handlers import money
-from handlers.errors import Refused, Unmappable
+from handlers.errors import Refused
 from worker.charging import holding
 from worker.store import accounts
 from worker.store.accounts import Account
@@ -53,12 +53,7 @@ async def change(
 def check(settings: Mapping[str, Any]) -> None:
     """Raise Refused (`invalid`) for a currency or a time zone that there is not."""
     if "currency" in settings:
-        try:
-            money.currency(settings["currency"], "currency")
-        except Unmappable as error:
-            raise Refused(
-                "invalid", error.problem, field="currency", remedy="Use a three-letter code such as BRL."
-            ) from None
+        money.wished_currency(settings["currency"])
     if "timezone" in settings and settings["timezone"] not in _zones():
         raise Refused(
             "invalid",

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from handlers import access, money
-from handlers.errors import Refused, Unmappable
+from handlers.errors import Refused
 from schemas.account import Actor, Reach
 from worker.actions import references
 from worker.context import Context
@@ -62,10 +62,5 @@ async def priced(connection: Pooled, account_id: str, deal: Deal) -> Deal:
         if deal.amount is None:
             return deal
         return msgspec.structs.replace(deal, currency=(await accounts.get(connection, account_id)).currency)
-    try:
-        money.currency(deal.currency, "currency")
-    except Unmappable as error:
-        raise Refused(
-            "invalid", error.problem, field="currency", remedy="Use a three-letter code such as BRL."
-        ) from None
+    money.wished_currency(deal.currency)
     return deal

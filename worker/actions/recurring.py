@@ -57,7 +57,7 @@ async def create(ctx: Context, actor: Actor, request: BaseModel) -> str:
         order = RecurringOrder(
             id=new_id(), title=title, connection_id=charged_by.id, contact_id=wish["contact_id"],
             offer_id=wish.get("offer_id"), owner_id=wish["owner_id"], livemode=charged_by.livemode,
-            currency=_currency(filled["currency"]), amount=_amount(lines, filled["currency"]),
+            currency=money.wished_currency(filled["currency"]), amount=_amount(lines, filled["currency"]),
             items=tuple(_item(line) for line in lines), stripe_customer_id=wish["stripe_customer_id"],
             stripe_payment_method_id=wish["stripe_payment_method_id"],
             plan=Recurring(
@@ -103,15 +103,6 @@ def _amount(lines: tuple[Line, ...], currency: str) -> int:
     except Unmappable as error:
         problem = f"Stripe cannot charge it: {error.problem}."
     raise Refused("invalid", problem, field="amount", remedy="Give prices that Stripe can charge.")
-
-
-def _currency(code: str) -> str:
-    try:
-        return money.currency(code, "currency")
-    except Unmappable as error:
-        raise Refused(
-            "invalid", error.problem, field="currency", remedy="Use a three-letter code such as BRL."
-        ) from None
 
 
 def _anchor(asked: int | None, now: int) -> int:
