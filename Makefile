@@ -12,7 +12,7 @@ JOBS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test chaos bench check fmt docs lock clean
+.PHONY: help up test browser chaos cycles bench check fmt docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,11 +23,17 @@ up: $(STAMP) ## run Daybook with its own PostgreSQL and Valkey (PORT and DAYBOOK
 test: $(STAMP) ## run all tests, the fault tests in a short form (make test ARGS="-k name" for some of them)
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
+browser: ## install the browser that the tests of the screens use (Debian and Ubuntu, as root or by sudo)
+	@$$(test "$$(id -u)" = 0 || echo sudo) sh -c 'apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium-headless-shell fonts-liberation' >/dev/null
+
 chaos: $(STAMP) ## the fault tests with thousands of events, then ten thousand made-up requests (CHAOS_SEED repeats a run, CHAOS_ROUNDS=3 makes three)
 	@seed=$${CHAOS_SEED:-$$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}; echo "CHAOS_SEED=$$seed"; \
 		CHAOS_SEED=$$seed CHAOS_ROUNDS=$${CHAOS_ROUNDS:-1} CHAOS_SALES=$${CHAOS_SALES:-600} CHAOS_CYCLES=$${CHAOS_CYCLES:-60} \
 		FUZZ_REQUESTS=$${FUZZ_REQUESTS:-10000} \
 		$(BIN)/python -m pytest -n $(JOBS) tests/chaos tests/api/test_fuzz.py $(ARGS)
+
+cycles: $(STAMP) ## 2,000 recurring charges with kill -9 and cut lines at random moments, in about nine minutes (CHAOS_SEED repeats a run)
+	@CHAOS_CYCLES=$${CHAOS_CYCLES:-2000} $(BIN)/python -m pytest -s tests/chaos/test_charging.py $(ARGS)
 
 bench: $(STAMP) ## speed and cost on this machine as ratios of one run, in about ten minutes (ARGS="--quick")
 	@$(BIN)/python -m bench $(ARGS)

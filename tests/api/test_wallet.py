@@ -11,7 +11,7 @@ import pytest
 from schemas.account import Permission, Reach
 from tests.api.conftest import Api, ids
 from tests.world import payload
-from worker.screens.looks import FIRST, LANES
+from worker.screens.ops.looks import FIRST, LANES
 from worker.screens.session import COOKIE
 from worker.store import overview, tokens
 
@@ -180,7 +180,8 @@ async def test_O12_the_overview_counts_the_events_of_their_orders_alone(wallets:
 
 
 async def test_O12_the_live_stream_follows_the_switch(wallets: Wallets, monkeypatch: pytest.MonkeyPatch) -> None:
-    from worker.screens import looks, stream
+    from worker.screens import stream
+    from worker.screens.ops import looks
 
     monkeypatch.setattr(stream, "TICK_S", 0.05)
     monkeypatch.setattr(stream, "SESSION_CHECK_TICKS", 1)
@@ -189,7 +190,7 @@ async def test_O12_the_live_stream_follows_the_switch(wallets: Wallets, monkeypa
     await api.shop.deliver("shopify", b'{"id": "Kubla"}', "orders/create")
     session = await tokens.grant(api.shop.ctx.pool, api.shop.account_id, wallets.rep_id, "session")
     headers = {"Cookie": f"{COOKIE}={session}"}
-    async with api.client.get("/stream/overview?range=1h", headers=headers) as answer:
+    async with api.client.get("/stream/?range=1h", headers=headers) as answer:
         first = await _sections(answer)
         assert 'data-state="dead">0<' in first["states"]
         assert "orders/create" not in first["failures"]

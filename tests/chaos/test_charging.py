@@ -57,8 +57,8 @@ async def test_I1_workers_that_are_killed_while_they_charge_charge_each_cycle_on
                 await asyncio.sleep(chance.uniform(0.2, 1.5))
                 fault = {3: kill_valkey, 5: kill_postgres, 7: flush_valkey}.get(round_ % 10, kill_worker)
                 await fault(it, chance)
-            await eventually(lambda: _all_over(it), within_s=120 + CYCLES / 5)
-            await asyncio.wait_for(stand_in.settled(), 60 + CYCLES / 10)
+            await eventually(lambda: _all_over(it), within_s=120 + CYCLES * 2 / 3)
+            await asyncio.wait_for(stand_in.settled(), 60 + CYCLES / 4)
             await it.settled()
             pool = await open_pool(it.postgres.url(), size=2)
             try:

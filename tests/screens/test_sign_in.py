@@ -18,6 +18,19 @@ async def test_whoever_is_not_signed_in_is_sent_to_the_door(desk: Desk) -> None:
         assert (answer.status, answer.headers["Location"]) == (303, "/sign-in")
 
 
+async def test_after_signing_in_one_is_where_one_wanted_to_go_and_never_elsewhere(desk: Desk) -> None:
+    for wanted, led in (
+        ("/?range=1h", "/?range=1h"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("/a\r\nSet-Cookie: x=1", "/"),
+    ):
+        form = {"token": desk.admin, "next": wanted}
+        async with desk.client.post("/sign-in", data=form, allow_redirects=False) as answer:
+            assert (answer.status, answer.headers["Location"]) == (303, led)
+
+
 async def test_a_token_signs_in_and_its_secret_is_not_in_the_cookie(desk: Desk) -> None:
     async with desk.client.post("/sign-in", data={"token": desk.admin}, allow_redirects=False) as answer:
         assert (answer.status, answer.headers["Location"]) == (303, "/")

@@ -10,7 +10,8 @@ import pytest
 from aiohttp import ClientResponse
 
 from tests.screens.conftest import Desk, shown
-from worker.screens import looks, stream
+from worker.screens import stream
+from worker.screens.ops import looks
 from worker.store import tokens
 
 
@@ -53,7 +54,7 @@ async def sections(answer: ClientResponse, wanted: str) -> str:
 async def test_a_changed_number_arrives_without_asking(desk: Desk) -> None:
     await desk.event()
     await desk.sign_in()
-    async with desk.client.get("/stream/overview?range=1h") as answer:
+    async with desk.client.get("/stream/?range=1h") as answer:
         assert answer.content_type == "text/event-stream"
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
         assert shown(await sections(answer, "states"), "state", "dead") == "0"
@@ -64,7 +65,7 @@ async def test_a_changed_number_arrives_without_asking(desk: Desk) -> None:
 async def test_only_what_changed_is_sent(desk: Desk) -> None:
     await desk.event(ago_s=100)
     await desk.sign_in()
-    async with desk.client.get("/stream/overview") as answer:
+    async with desk.client.get("/stream/") as answer:
         first = msgspec.json.decode((await next_event(answer))[1], type=dict[str, str])
         second = msgspec.json.decode((await next_event(answer))[1], type=dict[str, str])
     assert len(first) > 5
@@ -73,7 +74,7 @@ async def test_only_what_changed_is_sent(desk: Desk) -> None:
 
 async def test_it_ends_at_shutdown_at_once(desk: Desk) -> None:
     await desk.sign_in()
-    async with desk.client.get("/stream/overview") as answer:
+    async with desk.client.get("/stream/") as answer:
         await next_event(answer)
         began = time.monotonic()
         await desk.client.server.close()
@@ -86,7 +87,7 @@ async def test_it_ends_at_shutdown_at_once(desk: Desk) -> None:
 async def test_it_ends_with_its_session(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "SESSION_CHECK_TICKS", 1)
     await desk.sign_in()
-    async with desk.client.get("/stream/overview") as answer:
+    async with desk.client.get("/stream/") as answer:
         await next_event(answer)
         actor = await tokens.find(desk.shop.ctx.pool, desk.admin)
         assert actor is not None
@@ -95,23 +96,23 @@ async def test_it_ends_with_its_session(desk: Desk, monkeypatch: pytest.MonkeyPa
         while name == "sections":
             name, _ = await next_event(answer)
         assert name == "ended"
-    async with desk.client.get("/stream/session") as answer:
+    async with desk.client.get("/stream-session") as answer:
         assert answer.status == 401
 
 
 async def test_it_is_for_those_who_are_signed_in(desk: Desk) -> None:
-    async with desk.client.get("/stream/overview") as answer:
+    async with desk.client.get("/stream/") as answer:
         assert answer.status == 401
         assert answer.content_type == "application/problem+json"
     await desk.sign_in()
-    async with desk.client.get("/stream/session") as answer:
+    async with desk.client.get("/stream-session") as answer:
         assert answer.status == 204
 
 
 async def test_when_the_database_fails_the_stream_says_so_and_goes_on(desk: Desk) -> None:
     await desk.event()
     await desk.sign_in()
-    async with desk.client.get("/stream/overview") as answer:
+    async with desk.client.get("/stream/") as answer:
         await next_event(answer)
         await desk.shop.ctx.pool.execute("ALTER TABLE workers RENAME TO gone")
         name = "sections"
@@ -127,7 +128,7 @@ async def test_when_the_database_fails_the_stream_says_so_and_goes_on(desk: Desk
 async def test_a_browser_that_leaves_frees_its_place(desk: Desk) -> None:
     await desk.sign_in()
     count = desk.client.app[stream.OPEN]
-    async with desk.client.get("/stream/overview") as answer:
+    async with desk.client.get("/stream/") as answer:
         await next_event(answer)
         assert count == [1]
     async with asyncio.timeout(5):
@@ -138,5 +139,5 @@ async def test_a_browser_that_leaves_frees_its_place(desk: Desk) -> None:
 async def test_streams_are_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "STREAMS", 0)
     await desk.sign_in()
-    async with desk.client.get("/stream/overview") as answer:
+    async with desk.client.get("/stream/") as answer:
         assert (answer.status, answer.headers["Retry-After"]) == (503, "30")

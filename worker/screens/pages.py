@@ -11,8 +11,9 @@ from aiohttp import web
 
 from worker.context import CONTEXT
 from worker.refusals import cause_words
-from worker.screens import overview, words
+from worker.screens import navigation, words
 from worker.screens.assets import asset, icon
+from worker.screens.ops.workers import heartbeat
 from worker.screens.session import Session, csrf_of
 
 PAGES: web.AppKey[jinja2.Environment] = web.AppKey("pages", jinja2.Environment)
@@ -28,14 +29,19 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.globals.update(
-        asset=asset,
-        icon=icon,
-        heartbeat=overview.heartbeat,
-        per_minute=overview.deliveries_per_minute,
-        cause_words=cause_words,
+        asset=asset, icon=icon, cause_words=cause_words, is_here=navigation.is_here, heartbeat=heartbeat
     )
     made.filters.update(
-        count=words.count, ago=words.ago, age=words.age, until=words.until, clock=words.clock, reason=words.reason
+        count=words.count,
+        ago=words.ago,
+        age=words.age,
+        until=words.until,
+        clock=words.clock,
+        reason=words.reason,
+        money=words.money,
+        moment=words.moment,
+        day=words.day,
+        label=words.label,
     )
     return made
 
@@ -56,7 +62,9 @@ def page(
             {
                 "session": session,
                 "csrf": csrf_of(session) if session else "",
+                "groups": navigation.offered(session.actor) if session else [],
                 "path": request.path,
+                "stream": "",
                 "stripe_stand_in": request.app[CONTEXT].settings.stripe_stand_in,
                 **content,
             }
@@ -66,9 +74,15 @@ def page(
 
 
 def notice(
-    request: web.Request, status: int, title: str, text: str, *, command: str = "", session: Session | None = None
+    request: web.Request,
+    status: int,
+    title: str,
+    text: str,
+    *,
+    command: str = "",
+    back: tuple[str, str] | None = None,
+    session: Session | None = None,
 ) -> web.Response:
-    """A page that only says something, and the command that mends it."""
-    return page(
-        request, "notice.html", {"title": title, "text": text, "command": command}, session=session, status=status
-    )
+    """A page that only says something: with the command that mends it, or the way `back` as (address, words)."""
+    content = {"title": title, "text": text, "command": command, "back": back}
+    return page(request, "notice.html", content, session=session, status=status)

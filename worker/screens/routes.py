@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiohttp import web
 
+from worker.context import CONTEXT
 from worker.screens import assets, sign_in, stream
-from worker.screens.front import overview_page
+from worker.screens.ops import overview
+from worker.screens.ops.looks import LOOKS, Looks
 from worker.screens.pages import PAGES, environment
+from worker.screens.screen import STREAM, Screen
 from worker.screens.security import harden
+
+SCREENS: tuple[Screen, ...] = (*overview.SCREENS,)
 
 
 def add_routes(app: web.Application) -> None:
-    """Put the screens into the application: pages, stream, assets, and the headers that guard every answer."""
+    """Put the screens into the application: pages, streams, assets, and the headers that guard every answer."""
     app[PAGES] = environment()
     app.on_response_prepare.append(harden)
     app.on_startup.append(_start)
     app.on_shutdown.append(stream.end_streams)
-    app.router.add_get("/", overview_page)
     app.router.add_get("/sign-in", sign_in.show)
     app.router.add_post("/sign-in", sign_in.sign_in)
     app.router.add_post("/sign-out", sign_in.sign_out)
-    app.router.add_get("/stream/overview", stream.overview_stream)
-    app.router.add_get("/stream/session", stream.session_state)
+    app.router.add_get("/stream-session", stream.session_state)
     app.router.add_get("/static/{name}", assets.serve)
     app.router.add_get("/favicon.ico", assets.favicon)
+    for screen in SCREENS:
+        app.router.add_get(screen.route, screen.page)
+        if screen.live:
+            app.router.add_get(f"{STREAM}{screen.route}", partial(stream.stream, screen=screen))
 
 
 async def _start(app: web.Application) -> None:
     """What the screens keep in memory, made once the clock and the pool are there."""
     sign_in.start(app)
     stream.start(app)
+    app[LOOKS] = Looks(app[CONTEXT].pool, app[CONTEXT].clock)

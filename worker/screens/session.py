@@ -65,10 +65,10 @@ async def open_session(request: web.Request, secret: str, purpose: str) -> str |
         return None
 
 
-async def renewed(request: web.Request, session: Session, permission: str) -> Session | None:
-    """A session that has been open for a while, as it stands now; None where it may not do this any more."""
+async def renewed(request: web.Request, session: Session) -> Session | None:
+    """A session that has been open for a while, as it stands now; None where it has ended."""
     actor = await tokens.find(request.app[CONTEXT].pool, session.secret, "session")
-    return Session(session.secret, actor) if actor and actor.may(permission) else None
+    return Session(session.secret, actor) if actor else None
 
 
 def csrf_of(session: Session) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from aiohttp import web
 
@@ -25,8 +26,8 @@ async def show(request: web.Request) -> web.Response:
     """The form: a token to fill in, or the link that was followed and one button."""
     link = request.query.get("link", "")[:SECRET_LIMIT]
     if not link and await session_of(request):
-        raise web.HTTPSeeOther("/")
-    return _form(request, 200, link=link)
+        raise web.HTTPSeeOther(_local(request.query.get("next")))
+    return _form(request, 200, link=link, next_=_local(request.query.get("next")))
 
 
 async def sign_in(request: web.Request) -> web.Response:
@@ -40,6 +41,7 @@ async def sign_in(request: web.Request) -> web.Response:
         return response
     form = await request.post()
     link, token = (_text(form.get(name)) for name in ("link", "token"))
+    next_ = _local(form.get("next"))
     opened = await open_session(request, link, "link") if link else await open_session(request, token, "bearer")
     if opened is None:
         error = (
@@ -47,9 +49,9 @@ async def sign_in(request: web.Request) -> web.Response:
             if link
             else "This token is not known, or was revoked. The first is in the file admin-token of the data directory."
         )
-        return _form(request, 401, error=error)
+        return _form(request, 401, error=error, next_=next_)
     request.app[ATTEMPTS].forgive(request.remote)
-    answer = web.Response(status=303, headers={"Location": "/", "Cache-Control": "no-store"})
+    answer = web.Response(status=303, headers={"Location": next_, "Cache-Control": "no-store"})
     answer.set_cookie(
         COOKIE, opened, max_age=SESSION_S, path="/", httponly=True, samesite="Lax", secure=is_https(request)
     )
@@ -70,8 +72,14 @@ async def sign_out(request: web.Request) -> web.Response:
     return answer
 
 
-def _form(request: web.Request, status: int, *, link: str = "", error: str = "") -> web.Response:
-    return page(request, "sign_in.html", {"link": link, "error": error}, status=status)
+def _form(request: web.Request, status: int, *, link: str = "", error: str = "", next_: str = "/") -> web.Response:
+    return page(request, "sign_in.html", {"link": link, "error": error, "next": next_}, status=status)
+
+
+def _local(address: object) -> str:
+    """Where to go after signing in: a page of this instance, whatever a forged link says."""
+    text = address if isinstance(address, str) else ""
+    return text if re.fullmatch(r"/(?![/\\])[!-~]{0,1500}", text) and "\\" not in text else "/"
 
 
 def _text(value: object) -> str:

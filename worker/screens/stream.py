@@ -1,6 +1,7 @@
-"""The overview, live: the sections that changed, as server-sent events, for as long as somebody watches.
+"""A screen, live: the sections that changed, as server-sent events, for as long as somebody watches.
 
-A stream ends when the process stops, when its session ends, and when it is old (the browser comes back by itself).
+A stream ends when the process stops, when its session ends or may not see this any more, and when it is old (the
+browser comes back by itself).
 """
 
 from __future__ import annotations
@@ -13,29 +14,30 @@ import structlog
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
 
-from worker.context import CONTEXT
 from worker.logs import said
 from worker.problems import problem
-from worker.screens.front import LOOKS, VIEW, chosen, look_of, sections_of
-from worker.screens.looks import Looks
+from worker.screens.screen import Screen
 from worker.screens.session import Session, renewed, session_of
 
 log = structlog.get_logger("screens")
 
 ENDING: web.AppKey[asyncio.Event] = web.AppKey("ending", asyncio.Event)
 OPEN: web.AppKey[list[int]] = web.AppKey("open_streams", list)
+LOOKING: web.AppKey[asyncio.Semaphore] = web.AppKey("looking", asyncio.Semaphore)
 TICK_S = 2.0
 SESSION_CHECK_TICKS = 5
 LONGEST_TICKS = 1800
 """An hour: then the browser connects anew, so that no stream outlives what it was opened with."""
 STREAMS = 200
 """Streams open at once in this process; each costs little, but none should be free."""
+LOOKS_AT_ONCE = 3
+"""Streams that read at the same moment: however many are open, the pool has connections left for pages and programs."""
 
 
 def start(app: web.Application) -> None:
     app[ENDING] = asyncio.Event()
     app[OPEN] = [0]
-    app[LOOKS] = Looks(app[CONTEXT].pool, app[CONTEXT].clock)
+    app[LOOKING] = asyncio.Semaphore(LOOKS_AT_ONCE)
 
 
 async def end_streams(app: web.Application) -> None:
@@ -43,12 +45,12 @@ async def end_streams(app: web.Application) -> None:
     app[ENDING].set()
 
 
-async def overview_stream(request: web.Request) -> web.StreamResponse:
+async def stream(request: web.Request, screen: Screen) -> web.StreamResponse:
     session = await session_of(request)
     if session is None:
         return problem(401, "Sign in first: your session has ended.")
-    if not session.actor.may(VIEW):
-        return problem(403, f"Your token lacks the permission {VIEW}.")
+    if screen.closed(request, session) is not None:
+        return problem(403, "Your token does not let you see this page.")
     count = request.app[OPEN]
     if count[0] >= STREAMS:
         return problem(503, "Too many screens are open on this receiver. Close some.", headers={"Retry-After": "30"})
@@ -56,7 +58,7 @@ async def overview_stream(request: web.Request) -> web.StreamResponse:
     try:
         async with sse_response(request, send_timeout=20) as response:
             with contextlib.suppress(ConnectionResetError, TimeoutError):  # the browser left
-                await _watch(request, response, session)
+                await _watch(request, response, session, screen)
         return response
     finally:
         count[0] -= 1
@@ -68,22 +70,24 @@ async def session_state(request: web.Request) -> web.Response:
     return web.Response(status=204 if await session_of(request) else 401, headers={"Cache-Control": "no-store"})
 
 
-async def _watch(request: web.Request, response: EventSourceResponse, session: Session) -> None:
-    choice, ending = chosen(request), request.app[ENDING]
+async def _watch(request: web.Request, response: EventSourceResponse, session: Session, screen: Screen) -> None:
+    ending = request.app[ENDING]
     sent: dict[str, str] = {}
     for tick in range(LONGEST_TICKS):
         if ending.is_set() or not response.is_connected():
             return
         try:
             if tick and tick % SESSION_CHECK_TICKS == 0:
-                now = await renewed(request, session, VIEW)
-                if now is None:
+                now = await renewed(request, session)
+                if now is None or screen.closed(request, now) is not None:
                     await response.send("Your session has ended.", event="ended")
                     return
                 session = now  # it may see less than before
-            sections = sections_of(request, await look_of(request, session, choice))
+            async with request.app[LOOKING]:
+                content = await screen.look(request, session)
+            sections = {name: str(screen.section(request, name, content)) for name in screen.sections}
         except Exception as error:  # noqa: BLE001  (whatever the database does, the stream says so and goes on)
-            log.warning("overview_not_read", error=type(error).__name__, message=said(error))
+            log.warning("screen_not_read", screen=screen.name, error=type(error).__name__, message=said(error))
             await response.send("The database does not answer: these numbers are old.", event="stale")
         else:
             changed = {name: html for name, html in sections.items() if sent.get(name) != html}

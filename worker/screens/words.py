@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
+
+from handlers.money import EXPONENTS
 
 NONE = "—"
 _REASONS = {
@@ -102,6 +104,30 @@ def until(at: datetime | None, now: datetime) -> str:
 def clock(at: datetime) -> str:
     """The full time, for tooltips and machines."""
     return at.astimezone(UTC).strftime("%d %b %Y, %H:%M:%S UTC")
+
+
+def moment(at: datetime | None, zone: tzinfo = UTC) -> str:
+    """A time as a row shows it, where the account is: `21 Nov 2026, 14:03`."""
+    return at.astimezone(zone).strftime("%d %b %Y, %H:%M") if at else NONE
+
+
+def day(at: datetime | None, zone: tzinfo = UTC) -> str:
+    return at.astimezone(zone).strftime("%d %b %Y") if at else NONE
+
+
+def money(amount: int | None, currency: str) -> str:
+    """An amount in minor units: `BRL 1,234.50`, `JPY 1,235`, `BRL -3.00`."""
+    if amount is None:
+        return NONE
+    digits = EXPONENTS.get(currency, 2)
+    whole, rest = divmod(abs(amount), 10**digits)
+    sign = "-" if amount < 0 else ""
+    return f"{currency} {sign}{whole:,}" + (f".{rest:0{digits}d}" if digits else "")
+
+
+def label(word: str | None) -> str:
+    """A word of the contract as people read it: `partially_paid` is `partially paid`."""
+    return word.replace("_", " ").replace("-", " ") if word else NONE
 
 
 def reason(text: str | None) -> tuple[str, str]:

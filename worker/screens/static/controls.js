@@ -1,4 +1,4 @@
-// Small things that every page has: the theme, the menu of narrow screens, copying, replaying, and short messages.
+// Small things that every page has: the theme, the menu of narrow screens, dialogs, copying, and short messages.
 
 const root = document.documentElement;
 
@@ -12,7 +12,7 @@ export function say(text) {
   setTimeout(() => toast.remove(), 6000);
 }
 
-function switchTheme() {
+export function switchTheme() {
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
   try {
@@ -40,23 +40,6 @@ async function copy(text) {
   if (!done) throw new Error("refused");
 }
 
-async function replay(button) {
-  button.setAttribute("aria-busy", "true");
-  try {
-    const answer = await fetch(`/api/v1/events/${encodeURIComponent(button.dataset.replay)}/replay`, {
-      method: "POST",
-      headers: { "X-CSRF-Token": document.querySelector("meta[name=csrf]")?.content ?? "" },
-    });
-    if (answer.ok) return say("Replayed: it is applied again now.");
-    const problem = await answer.json().catch(() => ({}));
-    say(problem.detail ?? `It was not replayed (status ${answer.status}).`);
-  } catch {
-    say("It was not replayed: Daybook does not answer.");
-  } finally {
-    button.removeAttribute("aria-busy");
-  }
-}
-
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
@@ -64,7 +47,7 @@ document.addEventListener("click", (event) => {
   else if (button.dataset.menu !== undefined) showMenu(button, button.getAttribute("aria-expanded") !== "true");
   else if (button.dataset.copy !== undefined) {
     copy(button.dataset.copy).then(() => say("Copied."), () => say("The browser did not allow copying."));
-  } else if (button.dataset.replay !== undefined) replay(button);
+  } else if (button.dataset.opens !== undefined) document.getElementById(button.dataset.opens).showModal();
 });
 
 document.addEventListener("keydown", (event) => {

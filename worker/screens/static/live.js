@@ -1,5 +1,6 @@
-// Keeps the page live. The server sends the sections that changed, as HTML; they are grown into the page node by node, so
-// that focus, selection and hover stay where they are.
+// Keeps the page live: the server sends the sections that changed, as HTML, and they are grown into the page.
+
+import { growChildren } from "./grow.js";
 
 const place = document.querySelector("[data-stream]");
 const badge = document.querySelector("[data-live-state]");
@@ -13,41 +14,6 @@ let timer = 0;
 function show(state, text) {
   if (badge.dataset.liveState !== state) badge.dataset.liveState = state;
   if (words.textContent !== text) words.textContent = text;
-}
-
-const keyOf = (node) => (node.nodeType === Node.ELEMENT_NODE ? node.dataset.key : undefined);
-const alike = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName && keyOf(a) === keyOf(b);
-
-// Makes `old` what `fresh` is, keeping every node that can be kept.
-function grow(old, fresh) {
-  if (old.nodeType !== Node.ELEMENT_NODE) {
-    if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
-    return;
-  }
-  for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
-  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && name !== "aria-busy") old.removeAttribute(name);
-  growChildren(old, fresh);
-}
-
-function growChildren(old, fresh) {
-  const keyed = new Map([...old.childNodes].filter(keyOf).map((node) => [keyOf(node), node]));
-  let here = old.firstChild;
-  for (const wanted of [...fresh.childNodes]) {
-    while (here?.dataset?.own !== undefined) here = here.nextSibling; // a script's own node, such as a tooltip
-    const known = keyOf(wanted) ? keyed.get(keyOf(wanted)) : here;
-    if (known && alike(known, wanted)) {
-      if (known !== here) old.insertBefore(known, here);
-      else here = here.nextSibling;
-      grow(known, wanted);
-    } else {
-      old.insertBefore(wanted, here);
-    }
-  }
-  while (here) {
-    const next = here.nextSibling;
-    if (here.dataset?.own === undefined) here.remove();
-    here = next;
-  }
 }
 
 function receive(event) {
@@ -66,8 +32,12 @@ function open() {
   source = new EventSource(place.dataset.stream);
   source.addEventListener("sections", receive);
   source.addEventListener("stale", (event) => show("lost", event.data));
-  source.addEventListener("ended", () => location.assign("/sign-in"));
+  source.addEventListener("ended", () => signIn());
   source.addEventListener("error", lost);
+}
+
+function signIn() {
+  location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
 function close() {
@@ -83,13 +53,14 @@ async function lost() {
   if (failures > 1) show("lost", "Connection lost, trying again");
   else show("connecting", "Connecting");
   timer = setTimeout(async () => {
-    const answer = await fetch("/stream/session").catch(() => null);
-    if (answer?.status === 401) location.assign("/sign-in");
+    const answer = await fetch("/stream-session").catch(() => null);
+    if (answer?.status === 401) signIn();
     else open();
   }, RETRY_MS[Math.min(failures, RETRY_MS.length) - 1]);
 }
 
 document.addEventListener("visibilitychange", () => {
+  if (!place) return;
   if (document.hidden) {
     close();
     show("paused", "Paused");
@@ -98,5 +69,7 @@ document.addEventListener("visibilitychange", () => {
     open();
   }
 });
-addEventListener("pagehide", close);
-open();
+if (place) {
+  addEventListener("pagehide", close);
+  open();
+}

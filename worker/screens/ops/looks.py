@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+from aiohttp import web
 
 from schemas.account import Reach
 from schemas.provider import Lane
@@ -72,3 +73,6 @@ class Looks:
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
+
+
+LOOKS: web.AppKey[Looks] = web.AppKey("looks", Looks)

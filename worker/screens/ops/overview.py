@@ -9,12 +9,15 @@ from typing import Any
 
 import msgspec
 
-from schemas.account import Actor, Permission
+from schemas.account import Permission
 from worker.lanes import SLOTS
 from worker.screens import charts, words
 from worker.screens.charts import Chart, Series
-from worker.screens.looks import RANGES, Range
-from worker.store.overview import ConnectionRow, Count, LaneRow, Overview, Step, WorkerRow
+from worker.screens.ops.looks import FIRST, LOOKS, RANGES, Range
+from worker.screens.ops.workers import heartbeat
+from worker.screens.screen import Content, Look, Screens
+from worker.screens.session import here
+from worker.store.overview import ConnectionRow, Count, LaneRow, Overview, Step
 
 SECTIONS = (
     "registry",
@@ -38,8 +41,6 @@ LANE_WORDS = {
 }
 BEHIND_S = 30
 """A lane whose oldest event is older than this is behind."""
-LATE_S, SILENT_S = 15, 60
-"""A worker that was not heard of for this long is late, then silent."""
 SHORTEST_PART = 0.25
 """The step that is not over yet is drawn once this part of it has passed."""
 
@@ -75,19 +76,34 @@ class LaneLine(msgspec.Struct, frozen=True):
     busy: int
 
 
-def view(look: Overview, choice: Range, actor: Actor, *, address: str, max_attempts: int) -> dict[str, Any]:
-    """Everything that the sections show to this actor. `address` is where this instance answers."""
+SCREENS = Screens("ops", permission=Permission.OPS_VIEW)
+
+
+@SCREENS.declare("/", "Overview", sections=SECTIONS)
+async def overview(look: Look) -> Content:
+    """All of it is of the range that the address names; an unknown one is the first."""
+    choice = RANGES.get(look.request.query.get("range", ""), FIRST)
+    read = await look.request.app[LOOKS].look(look.reach, choice)
+    return {
+        **view(read, choice),
+        "address": here(look.request),
+        "max_attempts": look.ctx.settings.max_attempts,
+        "may_replay": look.actor.may(Permission.OPS_REPLAY),
+        "registry_enabled": look.actor.registry_enabled,
+        "account_id": look.actor.account_id,
+        "sections": SECTIONS,
+        "per_minute": deliveries_per_minute,
+    }
+
+
+def view(look: Overview, choice: Range) -> dict[str, Any]:
+    """What an overview of the account comes to, in figures, lines and words."""
     steps = _drawable(look)
     return {
         "look": look,
         "now": look.span.now,
         "choice": choice,
         "ranges": RANGES.values(),
-        "address": address,
-        "max_attempts": max_attempts,
-        "may_replay": actor.may(Permission.OPS_REPLAY),
-        "registry_enabled": actor.registry_enabled,
-        "account_id": actor.account_id,
         "figures": figures(look, choice, steps),
         "states": states(look, choice),
         "throughput": throughput(look, steps),
@@ -199,12 +215,6 @@ def _lane_state(row: LaneRow, busy: int, manned: bool, now: datetime) -> str:
     if not manned:
         return "no worker"
     return "working" if busy or row.queued.events else "idle"
-
-
-def heartbeat(worker: WorkerRow, now: datetime) -> str:
-    """How a worker is: alive, late or silent."""
-    silence = (now - worker.seen_at).total_seconds()
-    return "alive" if silence < LATE_S else "late" if silence < SILENT_S else "silent"
 
 
 def _shown(counted: Count) -> str:

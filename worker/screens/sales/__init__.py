@@ -1,0 +1,1 @@
+"""The screens of those who work with orders: sales, finance and support."""
