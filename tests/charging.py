@@ -103,11 +103,11 @@ class Till:
 
     async def agree(self) -> None:
         """What really was charged is what Daybook recorded, each cycle at most once; and nothing is broken."""
-        await agree(self.shop, self.stand_in)
+        await agree(self.shop, self.stand_in, datetime.fromtimestamp(self.now, UTC))
 
 
-async def agree(shop: World, stand_in: StandIn) -> None:
-    """See Till.agree."""
+async def agree(shop: World, stand_in: StandIn, at: datetime | None = None) -> None:
+    """See Till.agree. `at`: the time by which it was charged, the real one unless given."""
     charged = sorted((made.metadata["daybook_attempt"], made.amount) for made in stand_in.made)
     rows = await shop.rows("SELECT id, amount FROM charge_attempts WHERE state = 'succeeded' ORDER BY id")
     assert charged == [(row["id"], row["amount"]) for row in rows]
@@ -119,4 +119,4 @@ async def agree(shop: World, stand_in: StandIn) -> None:
     made = await shop.rows("SELECT id, payments_made FROM recurring_orders WHERE payments_made > 0")
     counts = {plan: len([1 for other, _ in cycles if other == plan]) for plan, _ in cycles}
     assert {row["id"]: row["payments_made"] for row in made} == counts
-    assert await checks.broken(shop.ctx.pool) == {}
+    assert await checks.broken(shop.ctx.pool, at) == {}

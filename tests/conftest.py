@@ -117,7 +117,9 @@ async def _check_books(url: str) -> None:
 
     pool = await open_pool(url, size=1)
     try:
-        found = await broken(pool) if await pool.fetchval("SELECT EXISTS (SELECT FROM orders)") else {}
+        # Tests that charge keep a clock of their own: it had come to the newest attempt at least.
+        charged_at = await pool.fetchval("SELECT max(created_at) FROM charge_attempts")
+        found = await broken(pool, charged_at) if await pool.fetchval("SELECT EXISTS (SELECT FROM orders)") else {}
     finally:
         await pool.close()
     if found:

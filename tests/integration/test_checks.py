@@ -55,6 +55,8 @@ PLANTED = {
     "merged_into_nothing": "INSERT INTO order_merges SELECT account_id, id, 2, account_id FROM orders",
     "cycle_charged_twice": PLANNED + ATTEMPT.format(number=1) + ATTEMPT.format(number=2),
     "attempt_left_open": PLANNED + ATTEMPT.format(number=1) + OPENED,
+    "attempt_past_its_deadline": PLANNED + ATTEMPT.format(number=1) + OPENED + "; UPDATE charge_attempts SET "
+    "next_check_at = now() - interval '16 minutes'",
     "attempt_under_way_is_over": PLANNED + "UPDATE recurring_orders SET status = 'processing', due_at = NULL, "
     "attempt_id = id, order_id = id",
     "payments_made_is_not_the_sum": PLANNED + "UPDATE recurring_orders SET payments_made = 3",

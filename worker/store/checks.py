@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,18 +22,19 @@ def sentences() -> dict[str, str]:
     return dict(_SENTENCE.findall(Path(__file__).with_name("checks.sql").read_text(encoding="utf-8"))) | BY_RULE
 
 
-async def broken(pool: Pool) -> dict[str, list[dict[str, Any]]]:
-    """The invariants that do not hold, each with (some of) the rows that break it. Empty when all is well."""
+async def broken(pool: Pool, at: datetime | None = None) -> dict[str, list[dict[str, Any]]]:
+    """The invariants that do not hold, each with (some of) the rows that break it. Empty when all is well. `at`: the
+    time by which charging goes, now unless given."""
     async with acquire(pool) as connection:
-        return await broken_in(connection)
+        return await broken_in(connection, at)
 
 
-async def broken_in(connection: Pooled) -> dict[str, list[dict[str, Any]]]:
+async def broken_in(connection: Pooled, at: datetime | None = None) -> dict[str, list[dict[str, Any]]]:
     """As `broken`, all from one snapshot, so that work under way never looks like a fault."""
-    found = {}
+    found, at = {}, at or datetime.now(UTC)
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         for name, statement in statements("checks").items():
-            rows = await connection.fetch(statement)
+            rows = await connection.fetch(statement, *([at] if "$1" in statement else []))
             if rows:
                 found[name] = [dict(row) for row in rows]
         if unsettled := await stock.unsettled(connection):

@@ -172,6 +172,11 @@ SELECT a.account_id, a.id, a.recurring_order_id, a.state FROM charge_attempts a
  WHERE a.next_check_at IS NOT NULL AND r.attempt_id IS DISTINCT FROM a.id
  LIMIT 20
 
+-- attempt_past_its_deadline: an open attempt is looked at within minutes of the time that was set for it
+SELECT account_id, id, recurring_order_id, state, next_check_at FROM charge_attempts
+ WHERE next_check_at < $1::timestamptz - interval '15 minutes'
+ LIMIT 20
+
 -- attempt_under_way_is_over: the attempt that a recurring order waits for is open, and of its cycle
 SELECT r.account_id, r.id, r.attempt_id, r.status FROM recurring_orders r
  WHERE r.attempt_id IS NOT NULL AND NOT EXISTS (
