@@ -9,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from aiohttp import web
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
@@ -219,9 +218,8 @@ def _problem(status: int, ref: Schema) -> Schema:
     return response
 
 
-def add_document(app: web.Application, operations: Sequence[Operation]) -> None:
-    """The document, the page, and the files that the page needs."""
-    written = msgspec.json.encode(document(operations))
+def add_document(app: web.Application, written: bytes) -> None:
+    """The document as it is sent, the page, and the files that the page needs."""
 
     async def openapi(_request: web.Request) -> web.Response:
         return web.Response(body=written, content_type=JSON, headers={"Cache-Control": "no-cache"})
