@@ -16,7 +16,7 @@ from worker.problems import problem
 
 FOLDER = Path(__file__).parent / "static"
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_IMPORT = re.compile(rb'(?<=from "\./)([\w.]+\.js)')
+_IMPORTED = re.compile(rb'^(import\b.*?\bfrom )"\./([\w-]+\.js)"', re.MULTILINE)
 _FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -29,17 +29,18 @@ class Asset(msgspec.Struct, frozen=True):
 @cache
 def assets() -> dict[str, Asset]:
     """Every file of the folder by name."""
-    return {path.name: _read(path.name) for path in sorted(FOLDER.iterdir()) if path.suffix in _TYPES}
+    return {path.name: _asset(path.name) for path in sorted(FOLDER.iterdir()) if path.suffix in _TYPES}
 
 
 @cache
-def _read(name: str) -> Asset:
-    """A script imports others by the addresses that pages name them by. A browser takes each address for a module of
-    its own: under two of them a script would run twice, and each click would do its work twice."""
+def _asset(name: str) -> Asset:
     path = FOLDER / name
     body = path.read_bytes()
     if path.suffix == ".js":
-        body = _IMPORT.sub(lambda found: b"%b?v=%b" % (found[0], _read(found[1].decode()).digest.encode()), body)
+        # A module is imported by the very address that pages load it by: by two addresses it would run twice.
+        body = _IMPORTED.sub(
+            lambda found: b'%s"./%s?v=%s"' % (found[1], found[2], _asset(found[2].decode()).digest.encode()), body
+        )
     return Asset(body, _TYPES[path.suffix], hashlib.blake2b(body, digest_size=6).hexdigest())
 
 
