@@ -63,9 +63,7 @@ async def cases(connection: asyncpg.Connection[asyncpg.Record]) -> list[Case]:
             for name, field in operation.query.model_fields.items()
             if name not in ("limit", "cursor")
         ]:
-            found += [
-                Case(table, f"{name}={value}", f"{operation.path}?{name}={quote(value)}") for value in values
-            ]
+            found += [Case(table, f"{name}={value}", f"{operation.path}?{name}={quote(value)}") for value in values]
     return found
 
 
