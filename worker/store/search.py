@@ -80,6 +80,16 @@ _STATES = {
     state: _STATE.format(state)
     for state in ("received", "applied", "ignored", "waiting", "retrying", "dead")
 }
+_UNSETTLED = "'received', 'waiting', 'retrying', 'dead'"
+_CAUSE = r"regexp_replace({}, '\S*[0-9]\S*', '…', 'g')"
+"""A reason without its ids and numbers, as the groups of dead letters have it."""
+_SAME_CAUSE = f"{_CAUSE.format('coalesce(s.reason, $$$$)')} = {_CAUSE.format('{}::text')}"
+_REASONS = {
+    # By state; None: those that are not settled.
+    state: f"""e.id IN (SELECT s.event_id FROM event_states s
+        WHERE s.account_id = e.account_id AND s.state IN ({states}) AND {_SAME_CAUSE})"""  # noqa: S608  (constants of this file)
+    for state, states in ((None, _UNSETTLED), *((state, f"'{state}'") for state in _STATES))
+}
 _TEMPLATE = """r.product_template_id = (
     SELECT t.id FROM product_templates t WHERE t.account_id = r.account_id AND t.slug = {})"""
 _NAMED = r"to_tsvector('simple', regexp_replace(r.name, '\W+', ' ', 'g')) @@ {}::tsquery"
@@ -196,14 +206,44 @@ async def orders(
 async def events(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
-    """Events by their filters; `q` is an event's id, a delivery id, or the id of something that the event speaks of."""
+    """Events by their filters; `q` is an event's id, a delivery id, or the id of something that the event speaks of.
+    `reason` is looked for, ids and numbers apart, among events of the state that is asked for, else of those that are
+    not settled."""
+    query = await _events(connection, reach, given)
+    state = given.get("state")
+    if given.get("reason"):
+        query.add(_REASONS[state], given["reason"])
+    elif state:
+        query.add(_STATES[state])
+    return await query.run(connection, "received_at", before, limit)
+
+
+async def event_counts(connection: Pooled, reach: Reach, given: Mapping[str, Any], limit: int) -> dict[str, int]:
+    """By state, how many events the filters hold for, counted up to a limit. What is given of a state, and a reason
+    with it, is left out of it."""
+    query = await _events(connection, reach, given)
+    narrow = len(query.clauses) > (reach.owner_id is not None)
+    bound, where = query.argument(limit), " AND ".join(["e.account_id = $1", *query.clauses])
+    if narrow:
+        rows_of = {state: f"events e WHERE {where} AND {clause}" for state, clause in _STATES.items()}
+    else:  # every event has one state: it is enough to look at those
+        where = where.replace("e.id IN", "e.event_id IN")
+        rows_of = {state: f"event_states e WHERE {where} AND e.state = '{state}'" for state in _STATES}
+    parts = [
+        f"SELECT '{state}' AS state, count(*) FROM (SELECT FROM {chosen} LIMIT {bound}) n"  # noqa: S608  (see above)
+        for state, chosen in rows_of.items()
+    ]
+    rows = await connection.fetch(" UNION ALL ".join(parts), *query.arguments)
+    return {row["state"]: row["count"] for row in rows}
+
+
+async def _events(connection: Pooled, reach: Reach, given: Mapping[str, Any]) -> _Query:
+    """What all filters of events come to, but for state and reason."""
     query = _Query(reach, "events")
     topic = given.get("topic")
     if topic and topic.endswith("*"):
         given = {**given, "topic": None, "topic_prefix": _prefix(topic[:-1])}
     query.add_filters(_EVENTS, given)
-    if given.get("state"):
-        query.add(_STATES[given["state"]])
     if text := given.get("q"):
         text = text.strip()
         names = await connection.fetch("SELECT id, name FROM connections WHERE account_id = $1", reach.account_id)
@@ -216,7 +256,7 @@ async def events(
             parts.append(("e.id = {}", [text]))
             parts.append((_OF_DOSSIER, [text]))
         query.add_any(parts)
-    return await query.run(connection, "received_at", before, limit)
+    return query
 
 
 async def payments(
