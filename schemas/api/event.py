@@ -24,8 +24,8 @@ class EventQuery(PageQuery):
     received_to: Time | None = Field(None, description="Received before this time.")
     reason: Reason | None = Field(
         None,
-        description="Why it waits, is retried or is dead, apart from ids and numbers in it (`…` stands for one). Looked "
-        "for among events of the `state` that is given, else among those that are not settled.",
+        description="Why it waits, is retried or is dead, apart from ids and numbers in it (`…` stands for one). "
+        "Looked for among events of the `state` that is given, else among those that are not settled.",
         examples=["no checkout, invoice or order that claims … has been seen yet"],
     )
     q: Text | None = Field(

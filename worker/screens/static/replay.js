@@ -12,12 +12,13 @@ const MANY = "/api/v1/events/replay";
 const AT_ONCE = 1000; // ids that one request takes
 const LISTED = 10_000; // events that are looked up by their cause
 const SHOWN = 200; // changes that are listed
+const PAUSE_MS = 1500; // before more are handed over, where there was no room
 
 const dialog = document.getElementById("replay");
 const part = (name) => dialog.querySelector(`[data-replay-${name}]`);
-let asked = null; // what is being shown: an object that later answers are compared with
+let asked = null; // what is being shown: answers that come after it was closed are dropped
 
-const plural = (count, capped) => `${count.toLocaleString("en")}${capped ? " or more" : ""} ${count === 1 ? "event" : "events"}`;
+const plural = (count, capped) => `${count.toLocaleString("en")}${capped ? " or more" : ""} ${count === 1 && !capped ? "event" : "events"}`;
 
 // A cause is no filter of a replay: its events are looked up, newest first.
 async function idsOf(filter) {
@@ -47,24 +48,40 @@ function worded(value) {
   return words.length > 160 ? `${words.slice(0, 159)}…` : words;
 }
 
-function showChanges(changes) {
+function row(change) {
+  const node = document.createElement("div");
+  const values = text("div", "diff-values", "");
+  const arrow = text("span", "", "→");
+  arrow.setAttribute("aria-hidden", "true");
+  values.append(text("span", "diff-from", worded(change.from)), text("span", "unseen", " becomes "), arrow, text("span", "diff-to", worded(change.to)));
+  node.append(text("div", "diff-field", change.field.replaceAll("_", " ")), values);
+  return node;
+}
+
+// A new order is told by its parts: {"title": .., "amount": ..}.
+const created = (change) => Object.entries(change.to).map(([field, to]) => row({ field, from: null, to }));
+
+function showChanges(changes, left = []) {
   const list = part("changes");
   list.replaceChildren();
-  let order = null;
+  let order = "";
   for (const change of changes.slice(0, SHOWN)) {
-    if (change.order_id !== order) {
-      order = change.order_id;
-      const title = change.created ? "A new order" : change.number ? `Order #${change.number}` : "Order";
-      list.append(text("h3", "", title));
+    if (change.created) list.append(text("h3", "", "A new order"), ...created(change));
+    else {
+      if (change.order_id !== order) list.append(text("h3", "", `Order #${change.number ?? change.order_id}`));
+      list.append(row(change));
     }
-    const row = document.createElement("div");
-    const values = text("div", "diff-values", "");
-    values.append(text("span", "diff-from", worded(change.from)), text("span", "unseen", " becomes "), text("span", "", "→"), text("span", "diff-to", worded(change.to)));
-    values.children[2].setAttribute("aria-hidden", "true");
-    row.append(text("div", "diff-field", (change.field ?? "").replaceAll("_", " ")), values);
-    list.append(row);
+    order = change.order_id;
   }
-  if (changes.length > SHOWN) list.append(text("p", "soft", `and ${changes.length - SHOWN} more changes`));
+  if (changes.length > SHOWN) list.append(text("p", "soft", `And ${(changes.length - SHOWN).toLocaleString("en")} more changes.`));
+  if (left.length) list.append(text("h3", "", "Not applied by it"));
+  for (const one of left.slice(0, SHOWN)) {
+    const link = text("a", "link mono", one.event_id);
+    link.href = `/events/${one.event_id}`;
+    const item = text("p", "", `${one.state}: ${one.reason ?? "no reason was noted"} `);
+    item.append(link);
+    list.append(item);
+  }
 }
 
 function showStates(states) {
@@ -75,15 +92,16 @@ function showStates(states) {
   }));
 }
 
-function showAnswer(answer) {
-  const { count = 1, capped = false, changes = [], examined = count } = answer;
-  const some = examined < count ? ` Looked at ${plural(examined)} of them.` : "";
-  const what = changes.length ? "This would change:" : "No order would change: what they say is already known.";
-  part("words").textContent = count ? `${plural(count, capped)} would be applied again.${some} ${what}` : "No event matches any more.";
-  showStates(answer.by_state);
-  showChanges(changes);
+function showAnswer({ count, capped, skipped = 0, by_state, examined, changes, not_applied: left = [] }) {
+  const words = [count ? `${plural(count, capped)} would be applied again.` : "No event would be applied again."];
+  if (skipped) words.push(`${plural(skipped)} on the way already.`);
+  if (count && examined < count) words.push(`What follows is of the newest ${examined.toLocaleString("en")}.`);
+  if (count) words.push(changes.length ? "This would change:" : "No order would change.");
+  part("words").textContent = words.join(" ");
+  showStates(by_state);
+  showChanges(changes, left);
   part("go").disabled = !count;
-  part("go").textContent = count > 1 ? `Replay ${plural(count, capped)}` : "Replay";
+  part("go").textContent = count > 1 || capped ? `Replay ${plural(count, capped)}` : "Replay";
 }
 
 function showWrong(error) {
@@ -101,68 +119,64 @@ function begin(title) {
   dialog.showModal();
 }
 
-// Shows what `dry` answers; `go` does it, and says how far it is.
-async function show(title, dry, go) {
-  const mine = (asked = { go });
+// Shows what `dry` answers; `wishes` are the bodies of the requests that do it, one after the other.
+async function show(title, dry, wishes) {
+  const mine = (asked = { wishes, count: 0 });
   begin(title);
   try {
     const answer = await dry(mine);
     if (asked !== mine) return;
-    mine.count = answer.count ?? 1;
+    mine.count = answer.count;
     showAnswer(answer);
   } catch (error) {
     if (asked === mine) showWrong(error);
   }
 }
 
-const added = (sums, states = {}) => {
-  for (const [state, count] of Object.entries(states)) sums[state] = (sums[state] ?? 0) + count;
-};
-
-async function dryIds(ids) {
-  const sum = { count: 0, capped: ids.length >= LISTED, by_state: {}, changes: [], examined: 0 };
-  for (const chunk of parts(ids)) {
-    const answer = await call("POST", MANY, { ids: chunk, dry_run: true });
+// What the dry runs of several requests come to; only of the first is it said what would change.
+async function dryParts(wishes) {
+  let sum = null;
+  for (const wish of wishes) {
+    const answer = await call("POST", MANY, { ...wish, dry_run: true, ...(sum && { examine: 0 }) });
+    sum ??= { ...answer, count: 0, skipped: 0, by_state: {} };
     sum.count += answer.count;
-    sum.examined += answer.examined ?? answer.count;
-    sum.changes.push(...(answer.changes ?? []));
-    added(sum.by_state, answer.by_state);
+    sum.skipped += answer.skipped;
+    sum.capped ||= answer.capped;
+    for (const [state, count] of Object.entries(answer.by_state)) sum.by_state[state] = (sum.by_state[state] ?? 0) + count;
   }
-  return sum;
+  return sum ?? { count: 0, by_state: {}, examined: 0, changes: [] };
 }
 
-async function goIds(ids, progress) {
-  let done = 0;
-  for (const chunk of parts(ids)) {
-    done += (await call("POST", MANY, { ids: chunk })).count;
-    progress(done);
-  }
-  return done;
-}
-
-async function goFilter(filter, progress) {
-  let done = 0;
-  let answer;
-  do {
-    answer = await call("POST", MANY, filter);
-    done += answer.count;
-    progress(done);
-  } while (answer.more && answer.count);
-  return done;
-}
-
-function ofMany(title, ids) {
-  return show(title, (mine) => dryIds((mine.ids = ids)), (mine, progress) => goIds(mine.ids, progress));
+function ofIds(title, ids) {
+  return show(title, async (mine) => dryParts((mine.wishes = parts(await ids).map((some) => ({ ids: some })))), []);
 }
 
 function ofAll(filter) {
-  if (!filter.reason) return show("Replay all that match", () => call("POST", MANY, { ...filter, dry_run: true }), (_, progress) => goFilter(filter, progress));
-  return show("Replay all with this cause", async (mine) => dryIds((mine.ids = await idsOf(filter))), (mine, progress) => goIds(mine.ids, progress));
+  if (filter.reason) return ofIds("Replay all with this cause", idsOf(filter));
+  return show("Replay all that match", () => dryParts([filter]), [filter]);
 }
 
 function ofOne(id) {
-  const path = `/api/v1/events/${id}/replay`;
-  return show("What a replay would change", () => call("POST", path, { dry_run: true }), async () => (await call("POST", path), 1));
+  return show("What a replay would change", () => call("POST", `/api/v1/events/${id}/replay`, { dry_run: true }), [{ ids: [id] }]);
+}
+
+const pause = () => new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+
+// Hands over what was asked for, as fast as there is room for it; closing the dialog ends it where it is.
+async function handOver(mine, tell) {
+  let done = 0;
+  for (const wish of mine.wishes) {
+    let cursor = null;
+    do {
+      const answer = await call("POST", MANY, { ...wish, ...(cursor && { cursor }) });
+      cursor = answer.next_cursor;
+      done += answer.count;
+      tell(done);
+      if (cursor && !answer.count) await pause();
+    } while (cursor && asked === mine);
+    if (asked !== mine) break;
+  }
+  return done;
 }
 
 async function go() {
@@ -172,7 +186,7 @@ async function go() {
   bar.max = mine.count;
   part("go").disabled = true;
   try {
-    const done = await mine.go(mine, (count) => {
+    const done = await handOver(mine, (count) => {
       bar.value = count;
       part("words").textContent = `${plural(count)} of ${mine.count.toLocaleString("en")} handed over.`;
     });
@@ -192,7 +206,7 @@ document.addEventListener("click", (event) => {
   const { replayOne, replayAll, replayPicked, ids } = button.dataset;
   if (replayOne !== undefined) ofOne(replayOne);
   else if (replayAll !== undefined) ofAll(JSON.parse(replayAll));
-  else if (replayPicked !== undefined) ofMany("Replay the selected events", JSON.parse(ids));
+  else if (replayPicked !== undefined) ofIds("Replay the selected events", JSON.parse(ids));
   else if (button.dataset.replayGo !== undefined) go();
   else if (button.dataset.replayClose !== undefined) dialog.close();
 });
