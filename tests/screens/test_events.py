@@ -14,6 +14,8 @@ from tests.screens.conftest import Desk
 from tests.world import payload
 from worker.actions import accounts
 from worker.ids import new_id
+from worker.screens.ops import counts as counts_
+from worker.screens.ops import events
 from worker.store import tokens
 
 
@@ -228,3 +230,19 @@ async def test_D3_the_menu_says_how_many_are_dead_to_those_who_may_know(desk: De
     async with desk.client.get("/events") as answer:
         assert answer.status == 403
         assert 'data-count="dead"' not in await answer.text()
+
+
+async def test_D3_a_search_that_takes_too_long_is_given_up_and_says_what_to_do(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.event()
+    await desk.sign_in()
+    monkeypatch.setattr(events, "PATIENCE_MS", 50)
+    monkeypatch.setattr(counts_, "PATIENCE_MS", 50)
+    async with desk.shop.ctx.pool.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE events IN ACCESS EXCLUSIVE MODE")  # the search waits for it
+        page = await desk.page("/events?topic=rare")
+    assert "took too long" in page
+    assert counts(page) == {}
+    assert "took too long" in await desk.page("/events?topic=rare")  # nor is it tried again at once
+    assert len(rows(await desk.page("/events?topic=charge.*"))) == 1

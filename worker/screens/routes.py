@@ -47,3 +47,4 @@ async def _start(app: web.Application) -> None:
     stream.start(app)
     app[LOOKS] = Looks(app[CONTEXT].pool, app[CONTEXT].clock)
     app[COUNTS] = Counts(app[CONTEXT].pool, app[CONTEXT].clock)
+    app[events.GIVEN_UP] = {}

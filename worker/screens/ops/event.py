@@ -92,9 +92,8 @@ def steps(
     size = f"{row['size']:,} bytes, " if row["size"] is not None else ""
     found.append(Step("Received", f"{size}{how}, lane {row['lane']}", received, "0 ms", "info"))
     if row["released_at"]:
-        found.append(
-            Step("Let go", "the order registry was enabled", row["released_at"], offset(row["released_at"]), "info")
-        )
+        how = "it was replayed, or kept until the order registry was enabled"
+        found.append(Step("Queued again", how, row["released_at"], offset(row["released_at"]), "info"))
     for effect in effects:
         what = ", ".join(change.label for change in effect.changes[:4]) + (" …" if len(effect.changes) > 4 else "")
         found.append(
