@@ -51,6 +51,8 @@ _CHECKOUTS = {
 }
 _EVENTS = {
     "connection": "e.connection_id = (SELECT id FROM connections c WHERE c.account_id = $1 AND c.name = {})",
+    "topic": "e.topic = {}",
+    "topic_prefix": "e.topic LIKE {}",
     "received_from": "e.received_at >= {}",
     "received_to": "e.received_at < {}",
 }
@@ -227,7 +229,7 @@ async def events_query(connection: Pooled, reach: Reach, given: Mapping[str, Any
     """What all filters of events come to but for state, reason and topic; and what is asked of the topic, empty where
     that is nothing: of all filters it is the one that no index answers."""
     query = _Query(reach, "events")
-    query.add_filters(_EVENTS, given)
+    query.add_filters(_EVENTS, {**given, "topic": None})
     if text := given.get("q"):
         text = text.strip()
         names = await connection.fetch("SELECT id, name FROM connections WHERE account_id = $1", reach.account_id)
@@ -237,8 +239,8 @@ async def events_query(connection: Pooled, reach: Reach, given: Mapping[str, Any
     topic = given.get("topic")
     if not topic:
         return query, ""
-    clause, value = ("e.topic LIKE {}", _prefix(topic[:-1])) if topic.endswith("*") else ("e.topic = {}", topic)
-    return query, clause.format(query.argument(value))
+    name, value = ("topic_prefix", _prefix(topic[:-1])) if topic.endswith("*") else ("topic", topic)
+    return query, _EVENTS[name].format(query.argument(value))
 
 
 async def payments(
