@@ -65,6 +65,7 @@ def page(
                 "groups": navigation.offered(session.actor) if session else [],
                 "path": request.path,
                 "stream": "",
+                "dead_letters": "",
                 "stripe_stand_in": request.app[CONTEXT].settings.stripe_stand_in,
                 **content,
             }

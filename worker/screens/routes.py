@@ -8,13 +8,19 @@ from aiohttp import web
 
 from worker.context import CONTEXT
 from worker.screens import assets, sign_in, stream
-from worker.screens.ops import overview
+from worker.screens.ops import dead_letters, event, events, overview
+from worker.screens.ops.counts import COUNTS, Counts
 from worker.screens.ops.looks import LOOKS, Looks
 from worker.screens.pages import PAGES, environment
 from worker.screens.screen import STREAM, Screen
 from worker.screens.security import harden
 
-SCREENS: tuple[Screen, ...] = (*overview.SCREENS,)
+SCREENS: tuple[Screen, ...] = (
+    *overview.SCREENS,
+    *events.SCREENS,
+    *event.SCREENS,
+    *dead_letters.SCREENS,
+)
 
 
 def add_routes(app: web.Application) -> None:
@@ -40,3 +46,5 @@ async def _start(app: web.Application) -> None:
     sign_in.start(app)
     stream.start(app)
     app[LOOKS] = Looks(app[CONTEXT].pool, app[CONTEXT].clock)
+    app[COUNTS] = Counts(app[CONTEXT].pool, app[CONTEXT].clock)
+    app[events.GIVEN_UP] = {}

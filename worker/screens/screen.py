@@ -24,6 +24,7 @@ from worker.api.operation import pattern_of
 from worker.context import CONTEXT, Context
 from worker.errors import Transient, classify
 from worker.screens import navigation
+from worker.screens.ops.counts import COUNTS
 from worker.screens.pages import PAGES, notice, page
 from worker.screens.session import Session, session_of
 from worker.store import accounts
@@ -194,6 +195,8 @@ class Screen:
         live = self.live and "cursor" not in request.query  # what somebody pages through stays as it is
         content["screen"] = self
         content["stream"] = f"{STREAM}{request.path_qs}" if live else ""
+        if session.actor.may(Permission.OPS_VIEW):
+            content["dead_letters"] = await request.app[COUNTS].dead(access.reach(session.actor))
         content["section"] = lambda name: _SECTION.format(name, self.section(request, name, content))
         return page(request, self.template, content, session=session)
 

@@ -1,4 +1,4 @@
-"""The only place that puts SQL together: which rows a filter finds, newest first, as ids with their places.
+"""Where SQL is put together: which rows a filter finds, newest first, as ids with their places.
 
 Every clause is a constant of this file; what a caller gives is only ever an argument.
 """
@@ -50,7 +50,7 @@ _CHECKOUTS = {
     "created_to": "c.created_at < {}",
 }
 _EVENTS = {
-    "connection": "e.connection_id = (SELECT id FROM connections c WHERE c.account_id = e.account_id AND c.name = {})",
+    "connection": "e.connection_id = (SELECT id FROM connections c WHERE c.account_id = $1 AND c.name = {})",
     "topic": "e.topic = {}",
     "topic_prefix": "e.topic LIKE {}",
     "received_from": "e.received_at >= {}",
@@ -80,6 +80,17 @@ _STATES = {
     state: _STATE.format(state)
     for state in ("received", "applied", "ignored", "waiting", "retrying", "dead")
 }
+UNSETTLED = ("received", "waiting", "retrying", "dead")
+_OPEN = "'received', 'waiting', 'retrying', 'dead'"
+_CAUSE = r"regexp_replace({}, '\S*[0-9]\S*', '…', 'g')"
+"""A reason without its ids and numbers, as the groups of dead letters have it."""
+_SAME_CAUSE = f"{_CAUSE.format('coalesce(s.reason, $$$$)')} = {_CAUSE.format('{}::text')}"
+_REASONS = {
+    # By state; None: those that are not settled.
+    state: f"""e.id IN (SELECT s.event_id FROM event_states s
+        WHERE s.account_id = e.account_id AND s.state IN ({states}) AND {_SAME_CAUSE})"""  # noqa: S608  (constants of this file)
+    for state, states in ((None, _OPEN), *((state, f"'{state}'") for state in _STATES))
+}
 _TEMPLATE = """r.product_template_id = (
     SELECT t.id FROM product_templates t WHERE t.account_id = r.account_id AND t.slug = {})"""
 _NAMED = r"to_tsvector('simple', regexp_replace(r.name, '\W+', ' ', 'g')) @@ {}::tsquery"
@@ -96,12 +107,16 @@ _RECORDS = {
     "offers": {"category_id": "r.category_id = {}", "currency": "r.currency = {}", "recurring": "r.recurring = {}"},
     "sales_plans": {"contact_id": "r.contact_id = {}"},
 }
-_OF_DOSSIER = "e.id IN (SELECT s.event_id FROM event_states s WHERE s.account_id = e.account_id AND s.dossier_id = {})"
 _EMAIL = """c.id IN (
     SELECT k.contact_id FROM contact_keys k WHERE k.account_id = c.account_id AND k.key = 'email:' || {}::text)"""
-_OF_ORDER = """e.id IN (SELECT s.event_id FROM event_states s WHERE s.account_id = e.account_id AND s.dossier_id IN (
-    SELECT l.dossier_id FROM links l WHERE l.account_id = e.account_id AND l.key = ANY ({})
-    UNION SELECT o.id FROM orders o WHERE o.account_id = e.account_id AND o.external_id = {}))"""
+_SPEAKS_OF = """e.id = ANY (ARRAY(
+    -- by lookups alone: joined by OR, these would have all events read
+    SELECT f.id FROM events f WHERE f.account_id = $1 AND f.connection_id = ANY ({}) AND f.delivery_id = {}
+    UNION SELECT s.event_id FROM event_states s WHERE s.account_id = $1 AND s.dossier_id IN (
+        SELECT l.dossier_id FROM links l WHERE l.account_id = $1 AND l.key = ANY ({})
+        UNION SELECT o.id FROM orders o WHERE o.account_id = $1 AND o.external_id = {})
+    UNION SELECT f.id FROM events f WHERE f.account_id = $1 AND f.id = {}
+    UNION SELECT s.event_id FROM event_states s WHERE s.account_id = $1 AND s.dossier_id = {}))"""
 
 _WITHIN = {
     # Whose rows a reader sees who does not see all: read from the owner's side, since what one person owns is little.
@@ -196,27 +211,36 @@ async def orders(
 async def events(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
-    """Events by their filters; `q` is an event's id, a delivery id, or the id of something that the event speaks of."""
+    """Events by their filters; `q` is an event's id, a delivery id, or the id of something that the event speaks of.
+    `reason` is looked for, ids and numbers apart, among events of the state that is asked for, else of those that are
+    not settled."""
+    query, topic = await events_query(connection, reach, given)
+    if topic:
+        query.clauses.append(topic)
+    state = given.get("state")
+    if given.get("reason"):
+        query.add(_REASONS[state], given["reason"])
+    elif state:
+        query.add(_STATES[state])
+    return await query.run(connection, "received_at", before, limit)
+
+
+async def events_query(connection: Pooled, reach: Reach, given: Mapping[str, Any]) -> tuple[_Query, str]:
+    """What all filters of events come to but for state, reason and topic; and what is asked of the topic, empty where
+    that is nothing: of all filters it is the one that no index answers."""
     query = _Query(reach, "events")
-    topic = given.get("topic")
-    if topic and topic.endswith("*"):
-        given = {**given, "topic": None, "topic_prefix": _prefix(topic[:-1])}
-    query.add_filters(_EVENTS, given)
-    if given.get("state"):
-        query.add(_STATES[given["state"]])
+    query.add_filters(_EVENTS, {**given, "topic": None})
     if text := given.get("q"):
         text = text.strip()
         names = await connection.fetch("SELECT id, name FROM connections WHERE account_id = $1", reach.account_id)
         keys = [text, f"stripe:{text}", *(f"{row['name']}:{text}" for row in names)]
-        parts: list[tuple[str, Sequence[Any]]] = [
-            ("(e.connection_id = ANY ({}) AND e.delivery_id = {})", [[row["id"] for row in names], text]),
-            (_OF_ORDER, [keys, text]),
-        ]
-        if _UUID.fullmatch(text):
-            parts.append(("e.id = {}", [text]))
-            parts.append((_OF_DOSSIER, [text]))
-        query.add_any(parts)
-    return await query.run(connection, "received_at", before, limit)
+        id_ = text if _UUID.fullmatch(text) else None
+        query.add(_SPEAKS_OF, [row["id"] for row in names], text, keys, text, id_, id_)
+    topic = given.get("topic")
+    if not topic:
+        return query, ""
+    name, value = ("topic_prefix", _prefix(topic[:-1])) if topic.endswith("*") else ("topic", topic)
+    return query, _EVENTS[name].format(query.argument(value))
 
 
 async def payments(

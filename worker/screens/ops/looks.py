@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -11,13 +10,12 @@ from aiohttp import web
 
 from schemas.account import Reach
 from schemas.provider import Lane
+from worker.screens.ops.shared import Shared
 from worker.store import overview
 from worker.store.db import Pool
 from worker.store.overview import Overview, Span
 
 LANES = tuple(str(lane) for lane in Lane)
-KEPT = 300
-"""Looks kept at most; beyond it the oldest go."""
 
 
 class Range(msgspec.Struct, frozen=True):
@@ -54,19 +52,10 @@ class Looks:
 
     def __init__(self, pool: Pool, clock: Callable[[], float]) -> None:
         self._pool, self._clock = pool, clock
-        self._kept: dict[tuple[Reach, str], tuple[float, asyncio.Task[Overview]]] = {}
+        self._kept: Shared[tuple[Reach, str], Overview] = Shared("overview")
 
     async def look(self, reach: Reach, choice: Range) -> Overview:
-        key = (reach, choice.key)
-        now = asyncio.get_running_loop().time()
-        until, task = self._kept.get(key, (0.0, None))
-        if task is None or (task.done() and (until <= now or task.cancelled() or task.exception())):
-            task = asyncio.create_task(self._read(reach, choice), name="overview")
-            self._kept.pop(key, None)
-            self._kept[key] = (now + choice.fresh_s, task)
-            while len(self._kept) > KEPT:
-                del self._kept[next(iter(self._kept))]
-        return await asyncio.shield(task)  # one viewer who leaves must not end the look of the others
+        return await self._kept.get((reach, choice.key), choice.fresh_s, lambda: self._read(reach, choice))
 
     async def _read(self, reach: Reach, choice: Range) -> Overview:
         return await overview.read(self._pool, reach, choice.span(self.now()), LANES)
