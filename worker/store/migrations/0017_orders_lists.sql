@@ -1,0 +1,17 @@
+-- Lists of orders and sales (S2).
+
+-- Newest first, whatever they are filtered by: what a filter may ask for is in the index, so that a rare value is found by
+-- reading the index alone, and no index of its own is kept up with each order for each filter.
+DROP INDEX orders_created;
+CREATE INDEX orders_created ON orders (account_id, created_at, id)
+    INCLUDE (sales_status, payment_status, status, payment_type, source, managed_by, type, currency, livemode, paid_at,
+             sale_confirmed_at, recurring_order_id);
+
+-- The sales status is what people filter and count by.
+CREATE INDEX orders_sales ON orders (account_id, sales_status, created_at, id) INCLUDE (recurring_order_id);
+
+CREATE INDEX orders_offer ON orders (account_id, offer_id, created_at, id) WHERE offer_id IS NOT NULL;
+CREATE INDEX orders_manager ON orders (account_id, manager_id, created_at, id) WHERE manager_id IS NOT NULL;
+
+DROP INDEX orders_contact;
+CREATE INDEX orders_contact ON orders (account_id, contact_id, created_at, id);
