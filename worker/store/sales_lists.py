@@ -67,10 +67,17 @@ async def choices(connection: Pooled, reach: Reach) -> Choices:
     return Choices(await managers(connection, reach), offered[0], offered[1], words[0], words[1])
 
 
-async def count_orders(connection: Pooled, reach: Reach) -> dict[str, int]:
-    """Orders that belong to no recurring order, by sales status, up to one more than `COUNTED` each."""
-    rows = await connection.fetch(_SQL["count_orders"], reach.account_id, reach.owner_id, COUNTED + 1)
-    return {row["sales_status"]: row["orders"] for row in rows}
+async def count_orders(connection: Pooled, reach: Reach) -> dict[str, tuple[int, bool]]:
+    """How many orders that belong to no recurring order are in each sales status, and whether counting stopped."""
+    given = [reach.account_id, COUNTED + 1]
+    if reach.owner_id is None:
+        rows = await connection.fetch(_SQL["count_orders"], *given)
+    else:
+        rows = await connection.fetch(_SQL["count_owned_orders"], *given, reach.owner_id)
+    stopped = reach.owner_id is not None and sum(row["orders"] for row in rows) > COUNTED
+    return {
+        row["sales_status"]: (min(row["orders"], COUNTED), stopped or row["orders"] > COUNTED) for row in rows
+    }  # fmt: skip
 
 
 async def order_heads(connection: Pooled, reach: Reach, ids: Iterable[str | None]) -> dict[str, Row]:

@@ -3,10 +3,16 @@ SELECT s.sales_status, (
     SELECT count(*) FROM (
         SELECT FROM orders o
          WHERE o.account_id = $1 AND o.sales_status = s.sales_status AND o.recurring_order_id IS NULL
-           AND ($2::uuid IS NULL OR EXISTS (
-               SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND w.owner_id = $2))
-         LIMIT $3) AS counted) AS orders
+         LIMIT $2) AS counted) AS orders
   FROM unnest(ARRAY['open', 'completed', 'declined', 'refund']) AS s (sales_status)
+
+-- count_owned_orders: the same of one owner's orders, read from the owner's side; up to a limit in all
+SELECT counted.sales_status, count(*) AS orders
+  FROM (SELECT o.sales_status FROM orders o
+         WHERE o.account_id = $1 AND o.recurring_order_id IS NULL
+           AND o.id IN (SELECT w.order_id FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = $3)
+         LIMIT $2) AS counted
+ GROUP BY counted.sales_status
 
 -- token_names: what tokens are called, revoked ones too
 SELECT id, name FROM tokens WHERE account_id = $1 AND id = ANY ($2)

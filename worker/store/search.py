@@ -37,7 +37,7 @@ _ORDERS = {
     "offer_id": "o.offer_id = {}",
     "category_id": "o.offer_id IN (SELECT f.id FROM offers f WHERE f.account_id = $1 AND f.category_id = {})",
     "manager_id": "o.manager_id = {}",
-    "system": "EXISTS (SELECT FROM payments p WHERE p.account_id = $1 AND p.order_id = o.id AND p.system = {})",
+    "system": "{} = ANY (o.systems)",
     "created_from": "o.created_at >= {}",
     "created_to": "o.created_at < {}",
     "paid_from": "o.paid_at >= {}",

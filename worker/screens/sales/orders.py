@@ -18,7 +18,7 @@ from worker.screens.sales.order_filters import COLUMNS, OrderFilters
 from worker.screens.screen import Content, Look, Screens
 from worker.store import order_reads, sales_lists, search
 from worker.store.order_reads import OrderRows, Row
-from worker.store.sales_lists import COUNTED, Names
+from worker.store.sales_lists import Names
 from worker.store.snapshot import snapshot
 
 SCREENS = Screens("sales", registry=True)
@@ -68,7 +68,7 @@ async def orders(look: Look) -> Content:
         )
         choices = await sales_lists.choices(connection, look.reach)
         alone = not wanted.given.keys() - {"sales_status"}
-        counts = await sales_lists.count_orders(connection, look.reach) if alone else {}
+        counts = await sales_lists.count_orders(connection, look.reach) if alone else None
     return {
         "wanted": wanted,
         "days": wanted.days(zone),
@@ -81,7 +81,6 @@ async def orders(look: Look) -> Content:
         "categories": options(choices.categories),
         "worded": worded,
         "counts": counts,
-        "counted": COUNTED,
         "columns": COLUMNS,
         "elsewhere": dict(_elsewhere(wanted, names)),
         "report": wanted.report(zone),
