@@ -23,8 +23,8 @@ from schemas.api.fields import (
     Wire,
     left_out,
 )
-from schemas.api.page import Page, PageQuery
-from schemas.order import ManagedBy, OrderSource, OrderType, PaymentStatus, ShippingStatus, Status
+from schemas.api.page import Page
+from schemas.order import ManagedBy, OrderSource, PaymentStatus, ShippingStatus, Status
 
 ChargeKind = Literal[
     "discount", "promotion", "tax", "shipping", "surcharges", "additional_cost", "other", "price_adjustment"
@@ -161,26 +161,6 @@ class OrderPatch(OrderWish):
         default_factory=left_out, description="A note; refused where it follows from payments."
     )
     ordered_at: Time = Field(default_factory=left_out)
-
-
-class OrderQuery(PageQuery):
-    origin: Text | None = Field(None, description="The connection that brought it, or `api`, `manual`, `import`.")
-    external_id: Text | None = None
-    contact_id: Id | None = None
-    deal_id: Id | None = None
-    owner_id: Id | None = None
-    status: Status | None = None
-    payment_status: PaymentStatus | None = None
-    source: OrderSource | None = None
-    managed_by: ManagedBy | None = None
-    type: OrderType | None = None
-    parent_id: Id | None = Field(None, description="Made from this order.")
-    recurring_order_id: Id | None = Field(None, description="Made within this recurring order.")
-    created_from: Time | None = Field(None, description="Made at this time or later.")
-    created_to: Time | None = Field(None, description="Made before this time.")
-    q: Text | None = Field(
-        None, description="Begins the external id, the platform's number, or words of the title; or is the number."
-    )
 
 
 class Item(Wire):

@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from tests.screens.till import Till, till_of
 from tests.world import World, world
 from worker.context import CONTEXT, Context
 from worker.screens.routes import add_routes
@@ -109,3 +110,9 @@ def shown(page: str, attribute: str, name: str) -> str:
     """The text of `<strong data-figure="rate">` and the like."""
     _, _, rest = page.partition(f'data-{attribute}="{name}">')
     return rest.partition("<")[0]
+
+
+@pytest.fixture
+async def till(database: str) -> AsyncIterator[Till]:
+    async with till_of(database) as found:
+        yield found

@@ -17,9 +17,9 @@ from schemas.api.order import (
     OrderCreate,
     OrderPage,
     OrderPatch,
-    OrderQuery,
     TimelinePage,
 )
+from schemas.api.order_query import OrderQuery
 from schemas.api.page import PageQuery
 from worker.actions import order_making
 from worker.actions import orders as actions

@@ -12,6 +12,7 @@ from worker.screens.ops import dead_letters, event, events, overview
 from worker.screens.ops.counts import COUNTS, Counts
 from worker.screens.ops.looks import LOOKS, Looks
 from worker.screens.pages import PAGES, environment
+from worker.screens.sales import orders, payments
 from worker.screens.screen import STREAM, Screen
 from worker.screens.security import harden
 
@@ -20,6 +21,8 @@ SCREENS: tuple[Screen, ...] = (
     *events.SCREENS,
     *event.SCREENS,
     *dead_letters.SCREENS,
+    *orders.SCREENS,
+    *payments.SCREENS,
 )
 
 

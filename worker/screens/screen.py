@@ -85,6 +85,8 @@ class Look:
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
             name = ".".join(str(part) for part in first["loc"])
             raise Refused("invalid", f"{name}: {first['msg']}", field=name) from None
+        except UnicodeEncodeError:
+            raise Refused("invalid", "The address is not UTF-8.") from None
 
     def link(self, **changes: Any) -> str:
         """The address of this page with other filters; None takes one away. It begins at the first page again, unless a

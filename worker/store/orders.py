@@ -142,7 +142,10 @@ def _row(account_id: str, change: Change, slug: str) -> dict[str, Any]:
     subscription = change.after.stripe.get("subscription_id")
     if row["recurring_order_id"] is None and subscription:
         row["recurring_order_id"] = recurring_orders.of_subscription(account_id, subscription)
-    return {**row, "id": change.id, "slug": slug, "contact_id": change.contact_id, "stripe": stripe}
+    systems = sorted({payment.system for payment in change.after.payments})
+    return {
+        **row, "id": change.id, "slug": slug, "contact_id": change.contact_id, "stripe": stripe, "systems": systems,
+    }  # fmt: skip
 
 
 async def _save_lines(connection: Pooled, account_id: str, changes: Sequence[Change]) -> None:

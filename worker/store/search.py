@@ -31,8 +31,23 @@ _ORDERS = {
     "type": "o.type = {}",
     "parent_id": "o.parent_id = {}",
     "recurring_order_id": "o.recurring_order_id = {}",
+    "sales_status": "o.sales_status = {}",
+    "payment_type": "o.payment_type = {}",
+    "currency": "o.currency = {}",
+    "offer_id": "o.offer_id = {}",
+    "category_id": "o.offer_id IN (SELECT f.id FROM offers f WHERE f.account_id = $1 AND f.category_id = {})",
+    "manager_id": "o.manager_id = {}",
+    "system": "{} = ANY (o.systems)",
     "created_from": "o.created_at >= {}",
     "created_to": "o.created_at < {}",
+    "paid_from": "o.paid_at >= {}",
+    "paid_to": "o.paid_at < {}",
+}
+_ORDER_FLAGS = {
+    # What `true` means, and what `false`.
+    "confirmed": ("o.sale_confirmed_at IS NOT NULL", "o.sale_confirmed_at IS NULL"),
+    "recurring": ("o.recurring_order_id IS NOT NULL", "o.recurring_order_id IS NULL"),
+    "livemode": ("o.livemode", "NOT o.livemode"),
 }
 _DEALS = {"contact_id": "d.contact_id = {}", "owner_id": "d.owner_id = {}", "status": "d.status = {}"}
 _PAYMENTS = {
@@ -168,6 +183,11 @@ class _Query:
             if given.get(name) is not None:
                 self.add(clause, given[name])
 
+    def add_flags(self, known: Mapping[str, tuple[str, str]], given: Mapping[str, Any]) -> None:
+        for name, (yes, no) in known.items():
+            if given.get(name):
+                self.clauses.append(yes if given[name] == "true" else no)
+
     def add_seen(self, reach: Reach, given: Mapping[str, Any]) -> None:
         """Nothing is found by a contact or an order that is beyond reach."""
         for name, clause in _SEEN.items():
@@ -193,6 +213,7 @@ async def orders(
     """Orders by their filters. `q` begins an external id, a platform's number, words of the title; or is the number."""
     query = _Query(reach, "orders")
     query.add_filters(_ORDERS, given)
+    query.add_flags(_ORDER_FLAGS, given)
     if text := given.get("q"):
         prefix = _prefix(text.strip().lower())
         parts: list[tuple[str, Sequence[Any]]] = [
