@@ -77,7 +77,7 @@ async def test_P4_a_partly_paid_order_says_how_much_and_asks_for_a_decision(desk
     order = await desk.order(amount=20000)
     await desk.api.post(f"/orders/{order['id']}/payments", {"amount": 5000, "method": "cash", "comment": "At the door"})
     page = await desk.page(f"/orders/{order['id']}")
-    assert "BRL 50.00 received, 25.0 %" in page
+    assert "BRL 50.00 received, 25.0&nbsp;%" in page
     assert "25.00 % of the order" in page
     assert "At the door" in page
     assert {"POST /confirm", "POST /decline"} <= calls(page)

@@ -68,7 +68,8 @@ async def order(look: Look) -> Content:
         actions = await _actions(connection, look, view, dossier)
         products = await order_lines.product_templates_of(connection, look.actor.account_id, found)
         account = await accounts.get(connection, look.actor.account_id)
-    teller = Teller(view.currency, ZoneInfo(account.timezone), around["names"])
+    payments = {one.external_id: f"#{one.number}" for one in view.payments if one.number}
+    teller = Teller(view.currency, ZoneInfo(account.timezone), around["names"], payments)
     return {
         **around,
         "order": view,

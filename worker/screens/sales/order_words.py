@@ -105,11 +105,13 @@ class Stated(msgspec.Struct, frozen=True):
 
 
 class Teller(msgspec.Struct, frozen=True):
-    """Tells of one order: amounts are in its `currency`, times in the account's `zone`, `names` are by id."""
+    """Tells of one order: amounts are in its `currency`, times in the account's `zone`; `names` by id, `payments` (how
+    each is called) by the sender's own id."""
 
     currency: str
     zone: tzinfo
     names: Mapping[str, Named]
+    payments: Mapping[str, str]
 
     def value(self, field: str, value: Any, currency: str | None = None) -> str:
         """A field's value for people; a dash for none."""
@@ -209,7 +211,7 @@ class Teller(msgspec.Struct, frozen=True):
         if field == "charges" and not part.get("label"):
             named = words.label(named)
         elif field not in ("items", "charges"):
-            named = _own(named)
+            named = self.payments.get(named.split(":", 1)[-1]) or _own(named)
         return f"{_ONE[field]} {named}"
 
     def _sum(self, part: Mapping[str, Any]) -> str:

@@ -32,13 +32,17 @@ function renumber() {
   }
 }
 
+function offer(field, wanted) {
+  field.disabled = field.closest("label").hidden = !wanted; // what is disabled is not sent
+}
+
 // What a charge's fields mean hangs on its kind and on how it is counted.
 function settle(row) {
   const mode = row.querySelector("[data-charge-mode]");
   if (!mode) return;
   const percent = mode.value === "percent";
-  row.querySelector("[data-charge-of]").disabled = !percent;
-  row.querySelector("[data-charge-sign]").disabled = !["other", "price_adjustment"].includes(row.querySelector("[data-charge-kind]").value);
+  offer(row.querySelector("[data-charge-of]"), percent);
+  offer(row.querySelector("[data-charge-sign]"), ["other", "price_adjustment"].includes(row.querySelector("[data-charge-kind]").value));
   const value = row.querySelector("[data-charge-value]");
   if (percent) delete value.dataset.kind;
   else value.dataset.kind = "money";
