@@ -84,6 +84,22 @@ class ChargeWish(Wire):
         return self
 
 
+class ItemEdit(ItemWish):
+    """A line of an order that is changed as a whole."""
+
+    id: Id | None = Field(
+        None,
+        description="A line that the order has: it stays that line, and of the other fields only what is given and "
+        "differs is changed. Left out, it is a new line.",
+    )
+
+
+class ChargeEdit(ChargeWish):
+    """A charge of an order that is changed as a whole."""
+
+    id: Id | None = Field(None, description="A charge that the order has, which it stays. Left out, it is a new one.")
+
+
 class OrderWish(Wire):
     """What may be said of an order when it is made and when it is changed."""
 
@@ -154,6 +170,12 @@ class OrderPatch(OrderWish):
     model_config = ConfigDict(json_schema_extra={"examples": [{"tracking_url": "https://carrier.example/track/1"}]})
 
     contact_id: Id = Field(default_factory=left_out)
+    items: list[ItemEdit] | None = Field(  # type: ignore[assignment]
+        None, max_length=1000, description="All lines of the order, in their order. What is not among them is removed."
+    )
+    charges: list[ChargeEdit] | None = Field(  # type: ignore[assignment]
+        None, max_length=100, description="All charges of the order, in their order. What is not among them is removed."
+    )
     currency: Currency = Field(default_factory=left_out)
     amount: Amount = Field(default_factory=left_out, description="Only where the order has no items of its own.")
     status: Literal["draft", "new", "processing", "completed"] = Field(default_factory=left_out)

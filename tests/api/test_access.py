@@ -62,6 +62,7 @@ ENTRIES: dict[str, Entry] = {
     "create_order": Entry(body=lambda ids: {"contact_id": ids["contact_id"], "amount": 5}, good=201),
     "change_order": Entry(OWNED, "order_id", lambda _: {"notes": "seen"}),
     "create_orders": Entry(body=lambda _: {"orders": [{}]}),
+    "preview_order": Entry(body=lambda _: {"amount": 5}),
     "list_order_lines": Entry(OWNED, "order_id"),
     "add_order_item": Entry(OWNED, "order_id", lambda _: {"name": "Tea"}),
     "reorder_order_items": Entry(OWNED, "order_id", lambda ids: {"items": [ids["item_id"]]}, good=LET_IN),

@@ -138,10 +138,13 @@ def explanation(account_id: str, rows: OrderRows, dossier: Dossier) -> Explanati
     """The facts in the order of their own times, the sums, and the rule that fired."""
     row = rows.order
     statements = sorted(
-        (statement.at, statement.rank, fact.key, fact.kind, statement)
-        for fact in dossier.facts.values()
-        if fact.kind is not Kind.HISTORY  # digests that weigh a hand edit against a document: no statement of anyone's
-        for statement in fact.statements
+        (
+            (statement.at, statement.rank, fact.key, fact.kind, statement)
+            for fact in dossier.facts.values()
+            if fact.kind is not Kind.HISTORY  # digests that weigh a hand edit against a document: nobody's statement
+            for statement in fact.statements
+        ),
+        key=lambda found: (*found[:4], found[4].event),
     )
     return Explanation.model_validate(
         {

@@ -21,6 +21,7 @@ from worker.api import (
     order_flow,
     order_lines,
     order_parts,
+    order_preview,
     order_sales,
     orders,
     orders_bulk,
@@ -49,6 +50,7 @@ from worker.context import CONTEXT
 
 OPERATIONS: list[Operation] = [
     *orders.OPERATIONS,
+    *order_preview.OPERATIONS,
     *orders_bulk.OPERATIONS,
     *payments.OPERATIONS,
     *checkouts.OPERATIONS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from worker.problems import problem
 
 FOLDER = Path(__file__).parent / "static"
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_IMPORTED = re.compile(rb'^(import\b.*?\bfrom )"\./([\w-]+\.js)"', re.MULTILINE)
 _FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -27,12 +29,19 @@ class Asset(msgspec.Struct, frozen=True):
 @cache
 def assets() -> dict[str, Asset]:
     """Every file of the folder by name."""
-    found = {}
-    for path in sorted(FOLDER.iterdir()):
-        if path.suffix in _TYPES:
-            body = path.read_bytes()
-            found[path.name] = Asset(body, _TYPES[path.suffix], hashlib.blake2b(body, digest_size=6).hexdigest())
-    return found
+    return {path.name: _asset(path.name) for path in sorted(FOLDER.iterdir()) if path.suffix in _TYPES}
+
+
+@cache
+def _asset(name: str) -> Asset:
+    path = FOLDER / name
+    body = path.read_bytes()
+    if path.suffix == ".js":
+        # A module is imported by the very address that pages load it by: by two addresses it would run twice.
+        body = _IMPORTED.sub(
+            lambda found: b'%s"./%s?v=%s"' % (found[1], found[2], _asset(found[2].decode()).digest.encode()), body
+        )
+    return Asset(body, _TYPES[path.suffix], hashlib.blake2b(body, digest_size=6).hexdigest())
 
 
 def asset(name: str) -> str:

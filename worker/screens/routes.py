@@ -13,6 +13,7 @@ from worker.screens.ops.counts import COUNTS, Counts
 from worker.screens.ops.looks import LOOKS, Looks
 from worker.screens.pages import PAGES, environment
 from worker.screens.sales import orders, payments
+from worker.screens.sales import order, order_form
 from worker.screens.screen import STREAM, Screen
 from worker.screens.security import harden
 
@@ -23,6 +24,8 @@ SCREENS: tuple[Screen, ...] = (
     *dead_letters.SCREENS,
     *orders.SCREENS,
     *payments.SCREENS,
+    *order.SCREENS,
+    *order_form.SCREENS,
 )
 
 
