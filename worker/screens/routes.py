@@ -11,10 +11,17 @@ from worker.screens import assets, sign_in, stream
 from worker.screens.ops import overview
 from worker.screens.ops.looks import LOOKS, Looks
 from worker.screens.pages import PAGES, environment
+from worker.screens.sales import customers, deals, find, reports
 from worker.screens.screen import STREAM, Screen
 from worker.screens.security import harden
 
-SCREENS: tuple[Screen, ...] = (*overview.SCREENS,)
+SCREENS: tuple[Screen, ...] = (
+    *overview.SCREENS,
+    *customers.SCREENS,
+    *deals.SCREENS,
+    *reports.SCREENS,
+    *find.SCREENS,
+)
 
 
 def add_routes(app: web.Application) -> None:
