@@ -28,6 +28,9 @@ class SalesFilter(Wire):
         description="For which a payment by this system succeeded; by payment system, only what came by it.",
         examples=["stripe"],
     )
+    confirmed: Flag = Field(
+        "false", description="`true`: only sales of which it is confirmed who made them; by manager, always."
+    )
     include_test: Flag = Field("false", description="`true`: orders in test mode count too.")
 
 

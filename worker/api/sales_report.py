@@ -69,8 +69,9 @@ async def read(
     """The rows of a report, by currency and name. Refused (`invalid`) where they are too many, or take too long."""
     if since >= to:
         raise Refused("invalid", "`from` is not before `to`.", field="from", remedy="Give an earlier time.")
-    given = wanted.model_dump(include=set(SalesFilter.model_fields) - {"include_test"})
-    sold = Sold(since=since, until=to, test=wanted.include_test == "true", **given)
+    given = wanted.model_dump(include=set(SalesFilter.model_fields) - {"include_test", "confirmed"})
+    confirmed = by == "manager" or wanted.confirmed == "true"
+    sold = Sold(since=since, until=to, test=wanted.include_test == "true", confirmed=confirmed, **given)
     try:
         groups = await sales_report.read(connection, reach, by, sold, MOST + 1)
     except TookTooLongError:

@@ -6,7 +6,7 @@ SELECT c.id, c.email, c.name, c.phone, c.anonymous, c.owner_id, t.name AS owner_
   LEFT JOIN tokens t ON t.account_id = c.account_id AND t.id = c.owner_id
   LEFT JOIN LATERAL (
       SELECT count(*) AS orders FROM (
-          SELECT FROM orders o WHERE o.account_id = $1 AND o.contact_id = c.id LIMIT $4) AS some) n ON true
+          SELECT FROM orders o WHERE o.account_id = $1 AND o.contact_id = c.id LIMIT $4) AS counted) n ON true
   LEFT JOIN LATERAL (
       SELECT o.id, o.number, o.ordered_at FROM orders o WHERE o.account_id = $1 AND o.contact_id = c.id
        ORDER BY o.created_at DESC, o.id DESC LIMIT 1) l ON true

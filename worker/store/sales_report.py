@@ -22,12 +22,14 @@ class TookTooLongError(Exception):
 
 
 class Sold(msgspec.Struct, frozen=True, kw_only=True):
-    """Which completed sales are meant: paid from `since` up to `until`. `test`: those of test mode too. Of a manager:
-    those that are confirmed as theirs. Of a payment system: those that a payment by it succeeded for."""
+    """Which completed sales are meant: paid from `since` up to `until`. `test`: those of test mode too. `confirmed`:
+    only those of which it is confirmed who made them. Of a manager: those that are confirmed as theirs. Of a payment
+    system: those that a payment by it succeeded for."""
 
     since: datetime
     until: datetime
     test: bool = False
+    confirmed: bool = False
     currency: str | None = None
     offer_id: str | None = None
     category_id: str | None = None
@@ -43,7 +45,7 @@ async def read(connection: Pooled, reach: Reach, by: str, sold: Sold, limit: int
     Give a connection of `snapshot`. Raises TookTooLongError.
     """
     given = [reach.account_id, sold.since, sold.until, sold.test, sold.currency, reach.owner_id]
-    narrower = [sold.offer_id, sold.category_id, sold.manager_id, sold.contact_id, sold.system]
+    narrower = [sold.offer_id, sold.category_id, sold.manager_id, sold.contact_id, sold.system, sold.confirmed]
     await connection.execute(_SQL["limit_time"], LONGEST)
     try:
         if by == "payment_system":

@@ -1,5 +1,5 @@
 -- sales: completed orders of a time, by what the report is by and by currency: summed first, then named. An invoice or a
--- shipment of another order tells of that order and is not counted beside it; by manager only confirmed sales count
+-- shipment of another order tells of that order and is not counted beside it
 SELECT s.currency, coalesce(s.key::text, to_char(s.day, CASE $7 WHEN 'month' THEN 'YYYY-MM' ELSE 'YYYY-MM-DD' END)) AS key,
        coalesce(f.name, g.name, c.name, c.email, t.name,
                 to_char(s.day, CASE $7 WHEN 'month' THEN 'YYYY-MM' ELSE 'YYYY-MM-DD' END)) AS name,
@@ -20,7 +20,7 @@ SELECT s.currency, coalesce(s.key::text, to_char(s.day, CASE $7 WHEN 'month' THE
          AND coalesce(o.paid_at, o.ordered_at) >= $2 AND coalesce(o.paid_at, o.ordered_at) < $3
          AND (o.livemode OR $4) AND ($5::text IS NULL OR o.currency = $5)
          AND NOT (o.parent_id IS NOT NULL AND o.type IN ('invoice', 'shipping'))
-         AND ($7 <> 'manager' OR o.sale_confirmed_at IS NOT NULL)
+         AND (NOT $14 OR o.sale_confirmed_at IS NOT NULL)
          AND ($9::uuid IS NULL OR o.offer_id = $9) AND ($10::uuid IS NULL OR f.category_id = $10)
          AND ($11::uuid IS NULL OR (o.manager_id = $11 AND o.sale_kind = 'user' AND o.sale_confirmed_at IS NOT NULL))
          AND ($12::uuid IS NULL OR o.contact_id = $12)
@@ -55,6 +55,7 @@ WITH sold AS (
        AND ($8::uuid IS NULL OR o.offer_id = $8) AND ($9::uuid IS NULL OR f.category_id = $9)
        AND ($10::uuid IS NULL OR (o.manager_id = $10 AND o.sale_kind = 'user' AND o.sale_confirmed_at IS NOT NULL))
        AND ($11::uuid IS NULL OR o.contact_id = $11)
+       AND (NOT $13 OR o.sale_confirmed_at IS NOT NULL)
        AND ($6::uuid IS NULL OR EXISTS (
            SELECT FROM order_owners w WHERE w.account_id = o.account_id AND w.order_id = o.id AND w.owner_id = $6))
 ), paid AS (

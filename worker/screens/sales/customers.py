@@ -8,7 +8,7 @@ from typing import Any
 from handlers import access
 from handlers.checkout import standing
 from schemas.account import Actor, Permission, Role
-from schemas.api.contact import ContactQuery
+from schemas.api.contact import ContactQuery, LifetimeTotal
 from worker.api import cursor, recurring_views
 from worker.screens.screen import Content, Look, NotThere, Screens
 from worker.store import (
@@ -80,7 +80,7 @@ async def customer(look: Look) -> Content:
         if not rows:
             raise NotThere("customer")
         [contact] = await contact_reads.read(connection, reach, [contact_id])
-        totals = await contact_reads.totals(connection, reach, contact_id)
+        totals = [LifetimeTotal(**row) for row in await contact_reads.totals(connection, reach, contact_id)]
         ordered = await search.orders(connection, reach, of, None, NEWEST + 1)
         orders = await order_briefs.read(connection, reach, _ids(ordered, NEWEST))
         paid = await contact_cards.payments(connection, reach, contact_id, NEWEST)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from handlers.money import EXPONENTS
 from schemas.account import Permission, Role
+from schemas.api.contact import LifetimeTotal
 from schemas.api.deal import DealQuery
 from schemas.api.fields import Id, Text, Wire
 from worker.api import cursor
@@ -94,7 +95,7 @@ async def deal(look: Look) -> Content:
         if not rows:
             raise NotThere("deal")
         [found] = await named(connection, look, rows)
-        totals = await store.totals(connection, reach, deal_id)
+        totals = [LifetimeTotal(**row) for row in await store.totals(connection, reach, deal_id)]
         ordered = await search.orders(connection, reach, {"deal_id": deal_id}, None, NEWEST + 1)
         orders = await order_briefs.read(connection, reach, [id_ for _, id_ in ordered[:NEWEST]])
         people = await names.people(connection, look.actor.account_id, found["owner_id"])

@@ -53,7 +53,7 @@ async def find(look: Look) -> Content:
             groups = await matches(connection, look, text, hits, sales=sales, events=events)
     return {
         "text": text,
-        "groups": [group for group in groups if group["rows"]],
+        "found": [group for group in groups if group["rows"]],
         "registry_off": not sales,
         "zone": ZoneInfo((await look.account()).timezone),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -125,9 +125,10 @@ def _one_address(request: web.Request) -> None:
 
 
 async def _series(connection: Pooled, look: Look, query: ReportQuery, span: Span) -> list[dict[str, Any]]:
-    """The same sales by day or month, where the table is not by payment system: there each payment counts by itself."""
+    """The same sales by day or month, with all that their orders received."""
     by: By = "day" if span.step == "day" else "month"
-    return await read(connection, look.reach, by, query, span.since, span.until)
+    same = query.model_copy(update={"confirmed": "true"}) if query.by == "manager" else query
+    return await read(connection, look.reach, by, same, span.since, span.until)
 
 
 def drawings(
@@ -143,7 +144,7 @@ def drawings(
         found.append(
             Drawing(
                 currency=currency,
-                over_time=bars.upright(currency, [(step, funds.get(step, 0)) for step in span.steps]),
+                over_time=bars.upright(currency, [(_step(step), funds.get(step, 0)) for step in span.steps]),
                 top=bars.ranking(currency, top) if query.by not in ("currency", "day", "month") else (),
             )
         )
@@ -153,7 +154,14 @@ def drawings(
 def _name(by: str, row: Mapping[str, Any]) -> str:
     if by == "currency":
         return str(row["currency"])
+    if by in ("day", "month"):
+        return _step(row["key"])
     return str(row["name"] or NAMELESS.get(by, "No name"))
+
+
+def _step(key: str) -> str:
+    """A day or month as people read it."""
+    return f"{date.fromisoformat(key):%d %b %Y}" if len(key) > 7 else f"{date.fromisoformat(f'{key}-01'):%b %Y}"
 
 
 def _row(query: ReportQuery, span: Span, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,7 +184,7 @@ def _row(query: ReportQuery, span: Span, row: Mapping[str, Any]) -> dict[str, An
 def _orders(query: ReportQuery, span: Span, given: Mapping[str, str]) -> str:
     """The address of the orders behind a figure."""
     asked = {**query.model_dump(include={"currency", *BEHIND.values()}, exclude_none=True), **given}
-    if query.by == "manager" or query.manager_id:
+    if query.by == "manager" or query.manager_id or query.confirmed == "true":
         asked["confirmed"] = "true"
     asked |= {"sales_status": "completed", "paid_from": _time(span.since), "paid_to": _time(span.until)}
     return f"/orders?{urlencode(asked)}"
