@@ -39,10 +39,13 @@ def totals(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def ordered(rows: Sequence[Mapping[str, Any]], sort: str) -> list[Mapping[str, Any]]:
-    """By one column, `-` before it for the largest first; what has no value comes last. Equals stay by name."""
+    """By one column, `-` before it for the largest first; what has no value comes last. Equals stay by name. Amounts
+    are put in order within each currency, as those of two currencies cannot be compared."""
     column, largest_first = sort.removeprefix("-"), sort.startswith("-")
     known = [row for row in rows if row[column] is not None]
     known.sort(key=lambda row: row[column], reverse=largest_first)
+    if column in MONEY:
+        known.sort(key=lambda row: row["currency"])
     return [*known, *(row for row in rows if row[column] is None)]
 
 

@@ -44,7 +44,9 @@ class SalesQuery(SalesFilter):
         None, alias="from", description="Paid at this time or later; 30 days before `to` unless given."
     )
     to: Time | None = Field(None, description="Paid before this time; now unless given.")
-    sort: Sort = Field("-funds", description="A column; with `-` before it the largest first.")
+    sort: Sort = Field(
+        "-funds", description="A column; with `-` before it the largest first. Amounts: within each currency."
+    )
 
 
 class SalesTableQuery(SalesQuery):

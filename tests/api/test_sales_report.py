@@ -206,6 +206,12 @@ GROUPS = st.lists(
 def test_S4_sorting_and_summing_lose_nothing(groups: list[dict[str, Any]], sort: str) -> None:
     rows = sales_report.figures(groups)
     assert sorted(map(repr, sales_report.ordered(rows, sort))) == sorted(map(repr, rows))
+    column = sort.removeprefix("-")
+    for code in {row["currency"] for row in rows}:
+        told = [row[column] for row in sales_report.ordered(rows, sort) if row["currency"] == code]
+        values = [value for value in told if value is not None]
+        assert values == sorted(values, reverse=sort.startswith("-"))
+        assert told == values + [None] * (len(told) - len(values))
     for total in sales_report.totals(rows):
         of = [row for row in rows if row["currency"] == total["currency"]]
         assert total["funds"] == sum(row["funds"] for row in of) == total["received"] - total["refunded"]

@@ -203,7 +203,7 @@ def test_S4_the_steps_of_a_span_are_all_of_it_and_nothing_more(zone: str, first:
 
 @given(st.lists(st.integers(-(10**12), 10**12), max_size=60), st.sampled_from(["BRL", "JPY", "KWD"]))
 def test_S4_bars_stand_within_the_plot_and_are_as_long_as_their_amounts(amounts: list[int], currency: str) -> None:
-    drawn = bars.upright(currency, [(str(place), amount) for place, amount in enumerate(amounts)])
+    drawn = bars.upright(currency, [(str(place), "", amount) for place, amount in enumerate(amounts)])
     assert len(drawn.bars) == len(amounts)
     zero = float(drawn.zero)
     for bar, amount in zip(drawn.bars, amounts, strict=True):

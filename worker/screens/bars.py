@@ -47,10 +47,11 @@ class Rank(msgspec.Struct, frozen=True):
     key: str | None
 
 
-def upright(currency: str, points: Sequence[tuple[str, int]]) -> Bars:
-    """Bars for labelled amounts, from the left; below zero they hang."""
+def upright(currency: str, points: Sequence[tuple[str, str, int]]) -> Bars:
+    """Bars for amounts, from the left; below zero they hang. `points` are (what it is, the same in short for the axis,
+    amount)."""
     scale = 10 ** EXPONENTS.get(currency, 2)
-    values = [amount / scale for _, amount in points]
+    values = [amount / scale for _, _, amount in points]
     top = ceiling(max(values)) if max(values, default=0) > 0 else 0.0
     low = -ceiling(-min(values)) if min(values, default=0) < 0 else 0.0
     if not top and not low:
@@ -58,7 +59,7 @@ def upright(currency: str, points: Sequence[tuple[str, int]]) -> Bars:
     span = top - low
     step = 100 / max(len(points), 1)
     drawn = []
-    for place, ((label, amount), value) in enumerate(zip(points, values, strict=True)):
+    for place, ((label, _, amount), value) in enumerate(zip(points, values, strict=True)):
         height = 100 * abs(value) / span
         base = 100 * top / span
         drawn.append(
@@ -74,15 +75,15 @@ def upright(currency: str, points: Sequence[tuple[str, int]]) -> Bars:
             )
         )
     marks = [round(mark * (len(points) - 1) / GRID) for mark in range(GRID + 1)] if len(points) > GRID else []
-    best = max(points, key=lambda point: point[1], default=None)
+    best = max(points, key=lambda point: point[2], default=None)
     return Bars(
         currency=currency,
         bars=tuple(drawn),
         y_labels=tuple(number(top - span * line / GRID) for line in range(GRID + 1)),
-        x_labels=tuple(points[mark][0] for mark in marks) or tuple(label for label, _ in points),
+        x_labels=tuple(points[mark][1] for mark in marks) or tuple(short for _, short, _ in points),
         zero=_short(100 * top / span),
         empty=not any(values),
-        summary=f"{currency}: {len(points)} bars; the highest is {best[0]} with {money(best[1], currency)}."
+        summary=f"{currency}: {len(points)} bars; the highest is {best[0]} with {money(best[2], currency)}."
         if best
         else f"{currency}: nothing in this time.",
     )

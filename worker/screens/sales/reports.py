@@ -144,7 +144,9 @@ def drawings(
         found.append(
             Drawing(
                 currency=currency,
-                over_time=bars.upright(currency, [(_step(step), funds.get(step, 0)) for step in span.steps]),
+                over_time=bars.upright(
+                    currency, [(_step(step), _step(step, "%d %b"), funds.get(step, 0)) for step in span.steps]
+                ),
                 top=bars.ranking(currency, top) if query.by not in ("currency", "day", "month") else (),
             )
         )
@@ -159,9 +161,9 @@ def _name(by: str, row: Mapping[str, Any]) -> str:
     return str(row["name"] or NAMELESS.get(by, "No name"))
 
 
-def _step(key: str) -> str:
+def _step(key: str, day: str = "%d %b %Y") -> str:
     """A day or month as people read it."""
-    return f"{date.fromisoformat(key):%d %b %Y}" if len(key) > 7 else f"{date.fromisoformat(f'{key}-01'):%b %Y}"
+    return f"{date.fromisoformat(key):{day}}" if len(key) > 7 else f"{date.fromisoformat(f'{key}-01'):%b %Y}"
 
 
 def _row(query: ReportQuery, span: Span, row: Mapping[str, Any]) -> dict[str, Any]:
