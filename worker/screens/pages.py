@@ -29,8 +29,9 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.globals.update(
-        asset=asset, icon=icon, cause_words=cause_words, is_here=navigation.is_here, heartbeat=heartbeat
-    )
+        asset=asset, icon=icon, cause_words=cause_words, is_here=navigation.is_here, heartbeat=heartbeat,
+        person=words.person,
+    )  # fmt: skip
     made.filters.update(
         count=words.count,
         ago=words.ago,
@@ -39,6 +40,7 @@ def environment() -> jinja2.Environment:
         clock=words.clock,
         reason=words.reason,
         money=words.money,
+        plain_money=words.plain_money,
         moment=words.moment,
         day=words.day,
         label=words.label,

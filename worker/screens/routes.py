@@ -14,6 +14,7 @@ from worker.screens.ops.looks import LOOKS, Looks
 from worker.screens.pages import PAGES, environment
 from worker.screens.sales import orders, payments
 from worker.screens.sales import order, order_form
+from worker.screens.sales import customers, deals, find, reports
 from worker.screens.screen import STREAM, Screen
 from worker.screens.security import harden
 
@@ -26,6 +27,10 @@ SCREENS: tuple[Screen, ...] = (
     *payments.SCREENS,
     *order.SCREENS,
     *order_form.SCREENS,
+    *customers.SCREENS,
+    *deals.SCREENS,
+    *reports.SCREENS,
+    *find.SCREENS,
 )
 
 

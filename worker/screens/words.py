@@ -125,6 +125,16 @@ def money(amount: int | None, currency: str) -> str:
     return f"{currency} {sign}{whole:,}" + (f".{rest:0{digits}d}" if digits else "")
 
 
+def plain_money(amount: int, currency: str) -> str:
+    """An amount in minor units as a field holds it: `1234.50`."""
+    return money(amount, currency).partition(" ")[2].replace(",", "")
+
+
+def person(name: str | None, email: str | None = None, phone: str | None = None, *, anonymous: bool = False) -> str:
+    """What a customer is called: the first that is known of them."""
+    return name or email or phone or ("Anonymous customer" if anonymous else "Customer without a name")
+
+
 def label(word: str | None) -> str:
     """A word of the contract as people read it: `partially_paid` is `partially paid`."""
     return word.replace("_", " ").replace("-", " ") if word else NONE
