@@ -11,10 +11,15 @@ from worker.screens import assets, sign_in, stream
 from worker.screens.ops import overview
 from worker.screens.ops.looks import LOOKS, Looks
 from worker.screens.pages import PAGES, environment
+from worker.screens.sales import recurring_order, recurring_orders
 from worker.screens.screen import STREAM, Screen
 from worker.screens.security import harden
 
-SCREENS: tuple[Screen, ...] = (*overview.SCREENS,)
+SCREENS: tuple[Screen, ...] = (
+    *overview.SCREENS,
+    *recurring_orders.SCREENS,
+    *recurring_order.SCREENS,
+)
 
 
 def add_routes(app: web.Application) -> None:
