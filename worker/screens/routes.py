@@ -11,7 +11,8 @@ from worker.screens import assets, sign_in, stream
 from worker.screens.ops import overview
 from worker.screens.ops.looks import LOOKS, Looks
 from worker.screens.pages import PAGES, environment
-from worker.screens.sales import recurring_order, recurring_orders
+from worker.screens.sales import checkouts, recurring_order, recurring_orders
+from worker.screens.sales.funnel import FUNNELS, Funnels
 from worker.screens.screen import STREAM, Screen
 from worker.screens.security import harden
 
@@ -19,6 +20,7 @@ SCREENS: tuple[Screen, ...] = (
     *overview.SCREENS,
     *recurring_orders.SCREENS,
     *recurring_order.SCREENS,
+    *checkouts.SCREENS,
 )
 
 
@@ -45,3 +47,4 @@ async def _start(app: web.Application) -> None:
     sign_in.start(app)
     stream.start(app)
     app[LOOKS] = Looks(app[CONTEXT].pool, app[CONTEXT].clock)
+    app[FUNNELS] = Funnels(app[CONTEXT].pool)

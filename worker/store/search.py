@@ -263,9 +263,11 @@ async def recurring_counts(
 async def checkouts(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
-    """Checkouts by their filters."""
+    """Checkouts by their filters; `opened` is `true` for those whose session was opened, `false` for the rest."""
     query = _Query(reach, "checkouts")
     query.add_filters(_CHECKOUTS, given)
+    if given.get("opened"):
+        query.add(f"c.state {'=' if given['opened'] == 'true' else '<>'} 'opened'")
     return await query.run(connection, "created_at", before, limit)
 
 

@@ -15,8 +15,8 @@ from worker.store.recurring_orders import RecurringOrder
 
 
 class Verb(msgspec.Struct, frozen=True, kw_only=True):
-    """`name` is the operation's; `text` says what will happen; `final`: it cannot be undone; `urgent`: something waits for
-    it."""
+    """`name` is the operation's; `text` says what will happen; `final`: it cannot be undone;
+    `urgent`: something waits for it."""
 
     name: str
     label: str
@@ -48,7 +48,8 @@ def _release(found: RecurringOrder) -> Verb | None:
     if not found.plan.held:
         return None
     return Verb(
-        name="release", label="Release", icon="lock-keyhole-open", urgent=True, done="Released: what is due is charged now.",
+        name="release", label="Release", icon="lock-keyhole-open", urgent=True,
+        done="Released: what is due is charged now.",
         text="It fell due while the order registry was off, so it waits for you. Once released it is charged within "
         "seconds, as one charge, however many dates have passed.",
     )  # fmt: skip
