@@ -63,6 +63,7 @@ class AccountBody(Wire):
     charging_stopped_at: datetime | None = Field(
         description="Since when nothing is charged; null while charging is on."
     )
+    charging_stopped_by: str | None = Field(description="Who stopped it; `daybook` is the command line.")
     version: int
     created_at: datetime
     updated_at: datetime

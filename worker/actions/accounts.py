@@ -19,10 +19,12 @@ from worker.store.db import Pool, transaction
 
 
 async def change(
-    pool: Pool, account_id: str, changes: Mapping[str, Any], if_match: int | None = None, *, now: datetime | None = None
-) -> Account:
+    pool: Pool, account_id: str, changes: Mapping[str, Any], if_match: int | None = None, *,
+    now: datetime | None = None, by: str = "daybook",
+) -> Account:  # fmt: skip
     """The account with the given settings in place of those it had. What is not named stays, and a change that changes
     nothing leaves the version as it is. What fell due while the registry was off is held until a person releases it.
+    `by`: who changes it; `daybook` is the command line.
 
     Raises Refused: `version`; `invalid` for a currency or time zone that there is not.
     """
@@ -41,7 +43,8 @@ async def change(
             given["retry_intervals_s"] = tuple(given["retry_intervals_s"])
         if "charging_stopped" in given:
             stopped = given.pop("charging_stopped")
-            given["charging_stopped_at"] = (held.charging_stopped_at or now) if stopped else None
+            if stopped != bool(held.charging_stopped_at):
+                given.update(charging_stopped_at=now if stopped else None, charging_stopped_by=by if stopped else None)
         wanted = msgspec.structs.replace(held, **given)
         if wanted != held:
             await accounts.save(connection, wanted)

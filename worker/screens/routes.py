@@ -15,6 +15,8 @@ from worker.screens.pages import PAGES, environment
 from worker.screens.sales import orders, payments
 from worker.screens.sales import order, order_form
 from worker.screens.sales import customers, deals, find, reports
+from worker.screens.sales import checkouts, recurring_order, recurring_orders
+from worker.screens.sales.funnel import FUNNELS, Funnels
 from worker.screens.screen import STREAM, Screen
 from worker.screens.security import harden
 
@@ -31,6 +33,9 @@ SCREENS: tuple[Screen, ...] = (
     *deals.SCREENS,
     *reports.SCREENS,
     *find.SCREENS,
+    *recurring_orders.SCREENS,
+    *recurring_order.SCREENS,
+    *checkouts.SCREENS,
 )
 
 
@@ -59,3 +64,4 @@ async def _start(app: web.Application) -> None:
     app[LOOKS] = Looks(app[CONTEXT].pool, app[CONTEXT].clock)
     app[COUNTS] = Counts(app[CONTEXT].pool, app[CONTEXT].clock)
     app[events.GIVEN_UP] = {}
+    app[FUNNELS] = Funnels(app[CONTEXT].pool)

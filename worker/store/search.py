@@ -278,20 +278,41 @@ async def payments(
 async def recurring_orders(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
-    """Recurring orders by their filters; `held` is `true` for those that wait for a person, `false` for the rest."""
+    """Recurring orders by their filters; `held` is `true` for those that wait for a person, `false` for the rest.
+    `begun` leaves those out whose first payment has not succeeded."""
     query = _Query(reach, "recurring_orders")
     query.add_filters(_RECURRING, given)
+    if given.get("begun"):
+        query.add("r.status <> 'pending'")
     if given.get("held"):
         query.add("r.held" if given["held"] == "true" else "NOT r.held")
     return await query.run(connection, "created_at", before, limit)
 
 
+async def recurring_counts(
+    connection: Pooled, reach: Reach, given: Mapping[str, Any], statuses: Sequence[str], limit: int
+) -> dict[str, int]:
+    """How many recurring orders are in each status, counted up to a limit; of one contact where `given` names it."""
+    query = _Query(reach, "recurring_orders")
+    query.add_filters({"contact_id": _RECURRING["contact_id"]}, given)
+    where = " AND ".join(["r.account_id = $1", "r.status = g.status", *query.clauses])
+    rows = await connection.fetch(
+        f"SELECT g.status, (SELECT count(*) FROM (SELECT FROM recurring_orders r WHERE {where} "  # noqa: S608  (see above)
+        f"LIMIT {query.argument(limit)}) AS counted) AS orders "
+        f"FROM unnest({query.argument(list(statuses))}::text[]) AS g (status)",
+        *query.arguments,
+    )
+    return {row["status"]: row["orders"] for row in rows}
+
+
 async def checkouts(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
-    """Checkouts by their filters."""
+    """Checkouts by their filters; `opened` is `true` for those whose session was opened, `false` for the rest."""
     query = _Query(reach, "checkouts")
     query.add_filters(_CHECKOUTS, given)
+    if given.get("opened"):
+        query.add(f"c.state {'=' if given['opened'] == 'true' else '<>'} 'opened'")
     return await query.run(connection, "created_at", before, limit)
 
 

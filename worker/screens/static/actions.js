@@ -93,8 +93,9 @@ function clear(form) {
 }
 
 function mark(form, name, message) {
-  const field = form.elements.namedItem(name) ?? form.elements.namedItem(name.split(".")[0]);
-  if (!(field instanceof HTMLElement) || field.type === "hidden") return false;
+  let field = form.elements.namedItem(name) ?? form.elements.namedItem(name.split(".")[0]);
+  if (field instanceof HTMLElement && field.type === "hidden") field = field.closest("[data-picker]")?.querySelector("[role=combobox]");
+  if (!(field instanceof HTMLElement)) return false;
   const note = document.createElement("small");
   note.className = "wrong";
   note.id = `wrong-${newKey().slice(0, 8)}`;
