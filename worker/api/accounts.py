@@ -53,7 +53,7 @@ async def change_account(ask: Ask, account_id: str, body: AccountPatch) -> web.R
     expected = ask.expected((await _own(ask)).version)
     now = datetime.fromtimestamp(ask.ctx.clock(), UTC)
     changes = body.model_dump(exclude_unset=True)
-    return _shown(await actions.change(ask.ctx.pool, account_id, changes, expected, now=now))
+    return _shown(await actions.change(ask.ctx.pool, account_id, changes, expected, now=now, by=ask.actor.label))
 
 
 async def _own(ask: Ask) -> Account:

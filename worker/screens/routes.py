@@ -8,13 +8,19 @@ from aiohttp import web
 
 from worker.context import CONTEXT
 from worker.screens import assets, sign_in, stream
-from worker.screens.ops import overview
+from worker.screens.ops import connection, connections, lanes, overview, workers
 from worker.screens.ops.looks import LOOKS, Looks
 from worker.screens.pages import PAGES, environment
 from worker.screens.screen import STREAM, Screen
 from worker.screens.security import harden
 
-SCREENS: tuple[Screen, ...] = (*overview.SCREENS,)
+SCREENS: tuple[Screen, ...] = (
+    *overview.SCREENS,
+    *lanes.SCREENS,
+    *workers.SCREENS,
+    *connections.SCREENS,
+    *connection.SCREENS,
+)
 
 
 def add_routes(app: web.Application) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
 
 from schemas.account import Reach
 from schemas.provider import Lane
-from worker.store import overview
-from worker.store.db import Pool
+from worker.store import lanes, overview
+from worker.store.db import Pool, acquire
+from worker.store.lanes import Recent, Work
 from worker.store.overview import Overview, Span
+from worker.store.snapshot import snapshot
 
+T = TypeVar("T")
 LANES = tuple(str(lane) for lane in Lane)
 KEPT = 300
 """Looks kept at most; beyond it the oldest go."""
@@ -49,27 +53,52 @@ RANGES = {
 FIRST = RANGES["10m"]
 
 
+WORK_FRESH_S, RECENT_FRESH_S = 1.5, 4.0
+
+
 class Looks:
-    """Reads overviews and keeps each for a moment."""
+    """Reads overviews, and what lanes have to do, and keeps each for a moment."""
 
     def __init__(self, pool: Pool, clock: Callable[[], float]) -> None:
         self._pool, self._clock = pool, clock
-        self._kept: dict[tuple[Reach, str], tuple[float, asyncio.Task[Overview]]] = {}
+        self._kept: dict[tuple[Reach, str], tuple[float, asyncio.Task[Any]]] = {}
 
     async def look(self, reach: Reach, choice: Range) -> Overview:
-        key = (reach, choice.key)
+        return await self._shared((reach, choice.key), choice.fresh_s, lambda: self._read(reach, choice))
+
+    async def work(self, reach: Reach) -> dict[str, Work]:
+        """What each lane has to do. Whether it is paused is of this very moment, so that who pauses it sees it."""
+        shared = await self._shared((reach, "work"), WORK_FRESH_S, lambda: self._work(reach))
+        async with acquire(self._pool) as connection:
+            paused = await lanes.pauses(connection, reach.account_id)
+        return {lane: msgspec.structs.replace(one, pause=paused.get(lane)) for lane, one in shared.items()}
+
+    async def recent(self, reach: Reach) -> Mapping[str, Recent]:
+        """What came in the last hour, by lane."""
+        return await self._shared((reach, "recent"), RECENT_FRESH_S, lambda: self._recent(reach))
+
+    async def _shared(self, key: tuple[Reach, str], fresh_s: float, read: Callable[[], Coroutine[Any, Any, T]]) -> T:
         now = asyncio.get_running_loop().time()
         until, task = self._kept.get(key, (0.0, None))
         if task is None or (task.done() and (until <= now or task.cancelled() or task.exception())):
-            task = asyncio.create_task(self._read(reach, choice), name="overview")
+            task = asyncio.create_task(read(), name=f"look-{key[1]}")
             self._kept.pop(key, None)
-            self._kept[key] = (now + choice.fresh_s, task)
+            self._kept[key] = (now + fresh_s, task)
             while len(self._kept) > KEPT:
                 del self._kept[next(iter(self._kept))]
-        return await asyncio.shield(task)  # one viewer who leaves must not end the look of the others
+        shared: T = await asyncio.shield(task)  # one viewer who leaves must not end the look of the others
+        return shared
 
     async def _read(self, reach: Reach, choice: Range) -> Overview:
         return await overview.read(self._pool, reach, choice.span(self.now()), LANES)
+
+    async def _work(self, reach: Reach) -> dict[str, Work]:
+        async with snapshot(self._pool) as connection:
+            return await lanes.work(connection, reach, self.now())
+
+    async def _recent(self, reach: Reach) -> Mapping[str, Recent]:
+        async with acquire(self._pool) as connection:
+            return await lanes.recent(connection, reach, self.now())
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
