@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from schemas.account import Actor, Role
 from schemas.provider import Lane
@@ -195,3 +197,39 @@ async def test_D2_a_paused_lane_raises_no_alarm_and_doctor_says_who_paused_it(sh
     async with acquire(shop.ctx.pool) as connection:
         assert (await backlog.read(connection, timedelta(seconds=15))).oldest_s == 0, "old by nature"
         assert (await lanes.paused_accounts(connection))["orders"] == 0
+
+
+STEPS = st.lists(st.sampled_from(["pause", "resume", "deliver", "work", "lose", "sweep"]), max_size=12)
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+async def test_D2_whatever_is_paused_resumed_and_lost_in_between_everything_is_applied_once_in_the_end(
+    shop: World, steps: list[str]
+) -> None:
+    pool = shop.ctx.pool
+    [row] = await shop.rows("SELECT count(*) FROM events")
+    delivered, paused = int(row["count"]), False
+    for step in steps:
+        if step in ("pause", "resume"):
+            paused = step == "pause"
+            await (pause(shop) if paused else resume(shop))
+        elif step == "deliver":
+            delivered += 1
+            [one] = await shop.store([shop.event("shopify", edited(BODY, id=delivered), "orders/create")])
+            shop.ctx.lanes.signal(one.lane, one.account_id, [one.id])
+        elif step == "work":
+            before = await orders(shop)
+            await shop.apply(signalled(shop))
+            assert not paused or await orders(shop) == before
+        elif step == "lose":
+            signalled(shop)
+        else:
+            await sweep.tick(shop.ctx)
+    await resume(shop)
+    for _ in range(3):
+        await shop.apply(signalled(shop))
+        await pool.execute("UPDATE event_states SET next_attempt_at = now() WHERE next_attempt_at < 'infinity'")
+        await sweep.tick(shop.ctx)
+    assert set((await shop.states()).values()) <= {("applied", None)}
+    assert await orders(shop) == delivered

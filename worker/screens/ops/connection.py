@@ -132,13 +132,13 @@ def figures(found: ConnectionLook, choice: Range, kept: int) -> list[Figure]:
 
 
 def deliveries(span: Span, arrived: Sequence[tuple[datetime, int]], refused: dict[datetime, int]) -> Chart:
-    """Deliveries of each step: accepted, and refused on top."""
+    """Deliveries of each step: accepted, and refused on top where there were any."""
     steps = dict(arrived)
     return charts.chart(
         "Deliveries", f"in each {words.duration(span.step.total_seconds())}", "", list(steps),
         [
             Series("Accepted", "ok", list(steps.values()), area=True),
-            Series("Refused", "bad", [float(refused.get(at, 0)) for at in steps], area=True),
+            Series("Refused", "bad", [refused.get(at) for at in steps], area=True),
         ],
     )  # fmt: skip
 
