@@ -63,7 +63,9 @@ class AccountBody(Wire):
     charging_stopped_at: datetime | None = Field(
         description="Since when nothing is charged; null while charging is on."
     )
-    charging_stopped_by: str | None = Field(description="Who stopped it; `daybook` is the command line.")
+    charging_stopped_by: str | None = Field(
+        description="Who stopped it, as the timeline names them; or `command line`."
+    )
     version: int
     created_at: datetime
     updated_at: datetime

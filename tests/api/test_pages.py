@@ -139,6 +139,7 @@ MAKERS: dict[str, Maker] = {
 NOT_BY_TIME = {
     "list_stock": "is sorted by sku: what is added may come later in it",
     "list_accounts": "is the asker's own account",
+    "list_lanes": "holds every lane, always the same",
     "list_recurring_orders_orders": "shows the first on top: what is added comes last",
     "list_differences": "is one comparison's, which goes back in time: what is added comes later in it",
 }

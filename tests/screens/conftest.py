@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from tests.screens.till import Till, till_of
 from tests.api.conftest import Api, Served
+from tests.screens.till import Till, till_of
 from tests.world import World, world
 from worker.context import CONTEXT, Context
 from worker.screens.routes import add_routes
@@ -119,6 +119,8 @@ def shown(page: str, attribute: str, name: str) -> str:
 async def till(database: str) -> AsyncIterator[Till]:
     async with till_of(database) as found:
         yield found
+
+
 class Office:
     """A whole receiver, its API to make things with and its screens to look at; `page` is as somebody sees it."""
 

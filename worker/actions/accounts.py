@@ -17,14 +17,22 @@ from worker.store import accounts
 from worker.store.accounts import Account
 from worker.store.db import Pool, transaction
 
+COMMAND_LINE = "command line"
+"""Who acts where nobody has signed in: whoever has the shell of the host."""
+
 
 async def change(
-    pool: Pool, account_id: str, changes: Mapping[str, Any], if_match: int | None = None, *,
-    now: datetime | None = None, by: str = "daybook",
-) -> Account:  # fmt: skip
+    pool: Pool,
+    account_id: str,
+    changes: Mapping[str, Any],
+    if_match: int | None = None,
+    *,
+    now: datetime | None = None,
+    by: str = COMMAND_LINE,
+) -> Account:
     """The account with the given settings in place of those it had. What is not named stays, and a change that changes
     nothing leaves the version as it is. What fell due while the registry was off is held until a person releases it.
-    `by`: who changes it; `daybook` is the command line.
+    `by`: who asks for it.
 
     Raises Refused: `version`; `invalid` for a currency or time zone that there is not.
     """

@@ -79,7 +79,7 @@ async def create_connection(ask: Ask, body: ConnectionCreate) -> web.Response:
 )
 async def change_connection(ask: Ask, connection_id: str, body: ConnectionPatch) -> web.Response:
     """New secrets, settings, or both. With `keep_old` the old secrets stay valid beside the new ones, so that no
-    delivery is lost while the provider changes over.
+    delivery is lost while the provider changes over; `end_old` ends them once it has.
     """
     held = await connections.get(ask.ctx.pool, ask.actor.account_id, connection_id)
     if held is None:
@@ -91,6 +91,7 @@ async def change_connection(ask: Ask, connection_id: str, body: ConnectionPatch)
         connection_id,
         secrets=body.given,
         keep_old=body.keep_old,
+        end_old=body.end_old,
         settings=body.settings,
         if_version=ask.expected(held.version),
     )

@@ -19,6 +19,7 @@ from handlers import access
 from handlers.errors import Refused
 from schemas.account import Actor, Permission, Reach
 from schemas.api.fields import SLUG, UUID
+from schemas.provider import Lane
 from worker.api.bodies import read, unambiguous
 from worker.api.guard import admit
 from worker.api.idempotency import HEADER, once
@@ -29,6 +30,7 @@ from worker.problems import problem
 PREFIX = "/api/v1"
 JSON = "application/json"
 _PARAMETER = re.compile(r"\{(\w+)\}")
+_PATTERNS = {"slug": SLUG, "lane": f"^(?:{'|'.join(Lane)})$"}
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,8 @@ Handler = Callable[..., Awaitable[web.Response]]
 
 
 def pattern_of(parameter: str) -> str:
-    """What a parameter of a path looks like: an id, or a slug where it is called so."""
-    return SLUG if parameter == "slug" else UUID
+    """What a parameter of a path looks like: an id, unless its name says otherwise."""
+    return _PATTERNS.get(parameter, UUID)
 
 
 @dataclass(frozen=True, kw_only=True)

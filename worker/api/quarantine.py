@@ -73,4 +73,6 @@ async def verify_refusals(ask: Ask, connection_id: str) -> web.Response:
     if held is None:
         return missing("connections")
     let = await verify_again(ask.ctx, held)
-    return answer(VerifiedBody(events=list(let.events), duplicates=let.duplicates, left=let.left))
+    return answer(
+        VerifiedBody(events=list(let.events), let_in=len(let.events), duplicates=let.duplicates, left=let.left)
+    )

@@ -136,7 +136,11 @@ class Applier:
     async def _work(self, connection: Pooled, account_id: str, event_ids: Sequence[str], fetched: Fetched) -> _Done:
         now = int(self._ctx.clock() * 1_000_000)
         await orders.begin_deriving(connection)
-        rows = await inbox.load(connection, account_id, event_ids)
+        found = await inbox.load(connection, account_id, event_ids)
+        paused = [row["id"] for row in found if row["paused"]]
+        if paused:
+            await inbox.hold(connection, account_id, paused)
+        rows = [row for row in found if not row["paused"]] if paused else found
         readings, outcomes, wanted = read_all([row for row in rows if row["registry_enabled"]], fetched)
         outcomes += [
             Outcome(row["id"], "waiting", inbox.REGISTRY_OFF, row["dossier_id"])

@@ -13,7 +13,7 @@ from worker.context import CONTEXT
 from worker.refusals import cause_words
 from worker.screens import navigation, words
 from worker.screens.assets import asset, icon
-from worker.screens.ops.workers import heartbeat
+from worker.screens.heartbeats import heartbeat
 from worker.screens.session import Session, csrf_of
 
 PAGES: web.AppKey[jinja2.Environment] = web.AppKey("pages", jinja2.Environment)

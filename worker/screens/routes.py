@@ -8,14 +8,23 @@ from aiohttp import web
 
 from worker.context import CONTEXT
 from worker.screens import assets, sign_in, stream
-from worker.screens.ops import dead_letters, event, events, overview
+from worker.screens.ops import connection, connections, dead_letters, event, events, lanes, overview, workers
 from worker.screens.ops.counts import COUNTS, Counts
 from worker.screens.ops.looks import LOOKS, Looks
 from worker.screens.pages import PAGES, environment
-from worker.screens.sales import orders, payments
-from worker.screens.sales import order, order_form
-from worker.screens.sales import customers, deals, find, reports
-from worker.screens.sales import checkouts, recurring_order, recurring_orders
+from worker.screens.sales import (
+    checkouts,
+    customers,
+    deals,
+    find,
+    order,
+    order_form,
+    orders,
+    payments,
+    recurring_order,
+    recurring_orders,
+    reports,
+)
 from worker.screens.sales.funnel import FUNNELS, Funnels
 from worker.screens.screen import STREAM, Screen
 from worker.screens.security import harden
@@ -36,6 +45,10 @@ SCREENS: tuple[Screen, ...] = (
     *recurring_orders.SCREENS,
     *recurring_order.SCREENS,
     *checkouts.SCREENS,
+    *lanes.SCREENS,
+    *workers.SCREENS,
+    *connections.SCREENS,
+    *connection.SCREENS,
 )
 
 

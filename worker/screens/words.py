@@ -9,6 +9,7 @@ from handlers.money import EXPONENTS
 NONE = "—"
 _REASONS = {
     "registry_off": "The order registry is off. Events are kept, and applied once an administrator enables it.",
+    "lane_paused": "Its lane is paused. It is applied once somebody resumes the lane.",
     "": "No reason was noted.",
 }
 _FAULTS = {

@@ -16,7 +16,7 @@ _SQL = statements("accounts")
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """A tenant with its settings. `private_targets`: whether outgoing webhooks may go to private addresses.
-    `charging_stopped_at`: since when nothing of it is charged, `charging_stopped_by`: who saw to that."""
+    `charging_stopped_at`: since when nothing of it is charged, `charging_stopped_by` who stopped that."""
 
     id: str
     name: str

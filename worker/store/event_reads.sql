@@ -1,6 +1,6 @@
 -- read_events: events as far as their reader sees them, with what became of them and the orders they are part of
 SELECT e.id, c.name AS connection, c.provider, e.topic, e.delivery_id, s.lane, s.state, s.reason, s.attempts,
-       s.next_attempt_at, e.livemode, e.id_conflict, e.occurred_at, e.received_at,
+       nullif(s.next_attempt_at, 'infinity') AS next_attempt_at, e.livemode, e.id_conflict, e.occurred_at, e.received_at,
        CASE WHEN s.state = 'applied' THEN s.settled_at END AS applied_at,
        ARRAY(SELECT o.id FROM orders o WHERE o.account_id = s.account_id AND o.id = s.dossier_id) AS order_ids
   FROM events e

@@ -4,5 +4,3 @@ CREATE INDEX recurring_orders_managed ON recurring_orders (account_id, managed_b
 
 -- Checkouts that are not open yet, or never will be: few, and looked for.
 CREATE INDEX checkouts_unopened ON checkouts (account_id, created_at, id) WHERE state <> 'opened';
-
-ALTER TABLE accounts ADD COLUMN charging_stopped_by text; -- who stopped it, as the timeline names them
