@@ -1,5 +1,7 @@
 """`python -m bench [--rounds 5] [--events 1000000] [--quick]`: measure and print the table.
 
+`--screens` prints another one: lists and screens over a million orders.
+
 All figures of a round are taken one after the other, round after round, so that a slow minute of the machine touches
 each of them; a ratio is taken within its round. Medians of the rounds, with the lowest and the highest.
 """
@@ -15,10 +17,11 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
+from typing import NoReturn
 
 import msgspec
 
-from bench import figures, growth
+from bench import figures, grown_screens, growth
 from bench.figures import Sizes, Whole
 from bench.house import CONNECTIONS, House, house
 
@@ -170,12 +173,26 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def screens(orders: int, only: str) -> NoReturn:
+    """Exits 1 where an answer took too long, or read too much."""
+    caption = machine()
+    answers = asyncio.run(grown_screens.run(orders, only))
+    print(f"{caption}. {orders:,} orders, {orders * 3:,} events; at most {grown_screens.TARGET_MS} ms at the median.\n")
+    print(grown_screens.table(answers))
+    sys.exit(any(one.wrong for one in answers))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--events", type=int, default=1_000_000, help="events of the grown inbox; 0 leaves it out")
     parser.add_argument("--quick", action="store_true", help="small counts: to see that it works, not to measure")
+    parser.add_argument("--screens", action="store_true", help="lists and screens over a grown shop instead")
+    parser.add_argument("--orders", type=int, default=1_000_000, help="orders of the grown shop")
+    parser.add_argument("--only", default="", help="with --screens: only addresses that hold this")
     given = parser.parse_args()
+    if given.screens:
+        screens(given.orders, given.only)
     sizes = Sizes(640, 640, 640, 640, 64, 1, 32) if given.quick else Sizes()
     caption = machine()
     rounds = asyncio.run(run(given.rounds, given.events, sizes))

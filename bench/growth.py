@@ -20,8 +20,18 @@ async def make(house: House, events: int) -> str:
 
 
 async def fill(url: str, events: int) -> None:
-    """Fill the account of the connection `stripe`, each statement on its own and without our sessions' limits."""
-    text = (Path(__file__).parent / "growth.sql").read_text(encoding="utf-8").replace(":events", str(events))
+    """Fill the account of the connection `stripe` with so many events."""
+    await _run(url, "growth.sql", ":events", events)
+
+
+async def fill_shop(url: str, orders: int) -> None:
+    """Fill the account of the connection `stripe` with so many orders of every kind, and three events for each."""
+    await _run(url, "grown_shop.sql", ":orders", orders)
+
+
+async def _run(url: str, script: str, name: str, value: int) -> None:
+    """Each statement on its own and without our sessions' limits."""
+    text = (Path(__file__).parent / script).read_text(encoding="utf-8").replace(name, str(value))
     connection = await asyncpg.connect(url)
     try:
         for statement in text.split(";\n"):

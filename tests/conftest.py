@@ -57,10 +57,10 @@ def postgres(servers_folder: Path) -> Iterator[Postgres]:
         options=IN_A_HURRY,
     )
     try:
-        _run(lambda: _with_template(server))
+        run(lambda: _with_template(server))
         yield server
     finally:
-        _run(lambda: server.stop(hurry=True))
+        run(lambda: server.stop(hurry=True))
 
 
 @pytest.fixture(scope="session")
@@ -70,10 +70,10 @@ def valkey(servers_folder: Path) -> Iterator[Valkey]:
         servers_folder / "valkey", sockets=servers_folder, password="test-only", log=servers_folder / "valkey.log"
     )
     try:
-        _run(server.start)
+        run(server.start)
         yield server
     finally:
-        _run(lambda: server.stop(hurry=True))
+        run(lambda: server.stop(hurry=True))
 
 
 _numbers = itertools.count(1)
@@ -85,13 +85,13 @@ def database(postgres: Postgres, request: pytest.FixtureRequest) -> Iterator[str
     behind are sound: no check of `checks.sql` finds anything. A test that breaks them on purpose is marked
     `broken_data`, with the reason."""
     name = f"test_{next(_numbers)}"
-    _run(lambda: _execute(postgres, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY"))
+    run(lambda: execute(postgres, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY"))
     yield postgres.url(name)
     try:
         if request.node.get_closest_marker("broken_data") is None:
-            _run(lambda: _check_books(postgres.url(name)))
+            run(lambda: _check_books(postgres.url(name)))
     finally:
-        _run(lambda: _execute(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
+        run(lambda: execute(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ async def _with_template(server: Postgres) -> None:
     from worker.store.migrate import migrate
 
     await server.start()
-    await _execute(server, f"CREATE DATABASE {TEMPLATE}")
+    await execute(server, f"CREATE DATABASE {TEMPLATE}")
     await migrate(server.url(TEMPLATE))
 
 
@@ -126,7 +126,7 @@ async def _check_books(url: str) -> None:
         pytest.fail(f"the test leaves books behind that are not sound: {found}", pytrace=False)
 
 
-async def _execute(server: Postgres, statement: str) -> None:
+async def execute(server: Postgres, statement: str) -> None:
     connection = await asyncpg.connect(server.url("postgres"))
     try:
         await connection.execute(statement)
@@ -134,7 +134,7 @@ async def _execute(server: Postgres, statement: str) -> None:
         await connection.close()
 
 
-def _run(make: Callable[[], Awaitable[object]]) -> None:
+def run(make: Callable[[], Awaitable[object]]) -> None:
     """Run to its end in a loop of its own, which the tests' loops know nothing of."""
 
     async def main() -> None:

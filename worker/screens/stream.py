@@ -14,9 +14,10 @@ import structlog
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
 
+from handlers.errors import Refused
 from worker.logs import said
 from worker.problems import problem
-from worker.screens.screen import Screen
+from worker.screens.screen import NotThere, Screen
 from worker.screens.session import Session, renewed, session_of
 
 log = structlog.get_logger("screens")
@@ -56,9 +57,15 @@ async def stream(request: web.Request, screen: Screen) -> web.StreamResponse:
         return problem(503, "Too many screens are open on this receiver. Close some.", headers={"Retry-After": "30"})
     count[0] += 1
     try:
+        try:
+            first = await _read(request, session, screen)
+        except NotThere as error:
+            return problem(404, f"There is no such {error.noun}.")
+        except Refused as refused:
+            return problem(422, refused.message)
         async with sse_response(request, send_timeout=20) as response:
             with contextlib.suppress(ConnectionResetError, TimeoutError):  # the browser left
-                await _watch(request, response, session, screen)
+                await _watch(request, response, session, screen, first)
         return response
     finally:
         count[0] -= 1
@@ -70,24 +77,36 @@ async def session_state(request: web.Request) -> web.Response:
     return web.Response(status=204 if await session_of(request) else 401, headers={"Cache-Control": "no-store"})
 
 
-async def _watch(request: web.Request, response: EventSourceResponse, session: Session, screen: Screen) -> None:
+async def _read(request: web.Request, session: Session, screen: Screen) -> dict[str, str] | None:
+    """The sections as HTML; None where they could not be read. Raises NotThere and Refused, as the page does."""
+    try:
+        async with request.app[LOOKING]:
+            content = await screen.look(request, session)
+        return {name: str(screen.section(request, name, content)) for name in screen.sections}
+    except (NotThere, Refused):
+        raise
+    except Exception as error:  # noqa: BLE001  (whatever the database does, the stream says so and goes on)
+        _log_failure(screen, error)
+        return None
+
+
+def _log_failure(screen: Screen, error: Exception) -> None:
+    log.warning("screen_not_read", screen=screen.name, error=type(error).__name__, message=said(error))
+
+
+async def _watch(
+    request: web.Request,
+    response: EventSourceResponse,
+    session: Session,
+    screen: Screen,
+    sections: dict[str, str] | None,
+) -> None:
+    """Send these sections, then those that change. Ends where the row that is shown has gone: a browser comes back by
+    itself, and is told."""
     ending = request.app[ENDING]
     sent: dict[str, str] = {}
-    for tick in range(LONGEST_TICKS):
-        if ending.is_set() or not response.is_connected():
-            return
-        try:
-            if tick and tick % SESSION_CHECK_TICKS == 0:
-                now = await renewed(request, session)
-                if now is None or screen.closed(request, now) is not None:
-                    await response.send("Your session has ended.", event="ended")
-                    return
-                session = now  # it may see less than before
-            async with request.app[LOOKING]:
-                content = await screen.look(request, session)
-            sections = {name: str(screen.section(request, name, content)) for name in screen.sections}
-        except Exception as error:  # noqa: BLE001  (whatever the database does, the stream says so and goes on)
-            log.warning("screen_not_read", screen=screen.name, error=type(error).__name__, message=said(error))
+    for tick in range(1, LONGEST_TICKS + 1):
+        if sections is None:
             await response.send("The database does not answer: these numbers are old.", event="stale")
         else:
             changed = {name: html for name, html in sections.items() if sent.get(name) != html}
@@ -96,3 +115,18 @@ async def _watch(request: web.Request, response: EventSourceResponse, session: S
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(TICK_S):
                 await ending.wait()
+        if ending.is_set() or not response.is_connected():
+            return
+        try:
+            if tick % SESSION_CHECK_TICKS == 0:
+                now = await renewed(request, session)
+                if now is None or screen.closed(request, now) is not None:
+                    await response.send("Your session has ended.", event="ended")
+                    return
+                session = now  # it may see less than before
+            sections = await _read(request, session, screen)
+        except (NotThere, Refused):
+            return
+        except Exception as error:  # noqa: BLE001  (as in `_read`)
+            _log_failure(screen, error)
+            sections = None

@@ -140,8 +140,11 @@ _WITHIN = {
     "payments": "p.order_id IN (SELECT w.order_id FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = {})",
     "recurring_orders": """r.contact_id IN (
         SELECT c.id FROM contacts c WHERE c.account_id = $1 AND c.owner_id = {})""",
-    "checkouts": """(c.contact_id IN (SELECT n.id FROM contacts n WHERE n.account_id = $1 AND n.owner_id = {0})
-        OR c.order_id IN (SELECT w.order_id FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = {0}))""",
+    "checkouts": """c.id IN (
+        SELECT k.id FROM contacts n JOIN checkouts k ON k.account_id = $1 AND k.contact_id = n.id
+         WHERE n.account_id = $1 AND n.owner_id = {0}
+        UNION SELECT k.id FROM order_owners w JOIN checkouts k ON k.account_id = $1 AND k.order_id = w.order_id
+         WHERE w.account_id = $1 AND w.owner_id = {0})""",
     "contacts": "c.owner_id = {}",
     "deals": "d.owner_id = {}",
 }

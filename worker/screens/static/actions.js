@@ -45,7 +45,9 @@ export function minor(text, field) {
   if (!found || (found[3] ?? "").length > digits) {
     throw new Wrong(field.name, digits ? `Enter an amount such as 12.${"5".padEnd(digits, "0")}.` : "Enter a whole amount.");
   }
-  return Number(found[1] + found[2].replaceAll(",", "") + (found[3] ?? "").padEnd(digits, "0"));
+  const amount = Number(found[1] + found[2].replaceAll(",", "") + (found[3] ?? "").padEnd(digits, "0"));
+  if (!Number.isSafeInteger(amount)) throw new Wrong(field.name, "This amount is too large.");
+  return amount;
 }
 
 function put(body, name, value) {
