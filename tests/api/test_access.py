@@ -155,7 +155,8 @@ ENTRIES: dict[str, Entry] = {
     "list_events": Entry(),
     "get_event": Entry(REACHED, "event_id"),
     "get_event_body": Entry(REACHED, "event_id"),
-    "replay_event": Entry(REACHED, "event_id", good=202),
+    "replay_event": Entry(REACHED, "event_id", lambda _: {}, good=202),
+    "replay_events": Entry(body=lambda _: {"state": "dead"}, good=202),
     "list_connections": Entry(),
     "get_connection": Entry(WHOLE, "connection_id"),
     "create_connection": Entry(

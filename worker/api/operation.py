@@ -68,8 +68,9 @@ def pattern_of(parameter: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """`answer` is the model of the good answer, or a media type, or None for an empty one; `statuses` are the good
-    statuses with what each means; `errors` are those beyond what the declaration implies. `registry`: it is about what
+    """`answer` is the model of the good answer, or a media type, or None for an empty one; `answers` are those of
+    statuses that answer with another; `statuses` are the good statuses with what each means; `body_optional`: no body
+    is as good as an empty object; `errors` are those beyond what the declaration implies. `registry`: it is about what
     the order registry holds, and refused while that is off (O13); `secret`: its good answer holds a secret."""
 
     method: str
@@ -82,7 +83,9 @@ class Operation:
     permission: Permission | None
     query: type[BaseModel] | None
     body: type[BaseModel] | None
+    body_optional: bool
     answer: type[BaseModel] | str | None
+    answers: Mapping[int, type[BaseModel]]
     statuses: Mapping[int, str]
     errors: tuple[int, ...]
     headers: tuple[str, ...]
@@ -152,6 +155,9 @@ class Operation:
         if self.body is None:
             return None
         content = await read(request)
+        if self.body_optional and not content:
+            given["body"] = self.body()
+            return None
         if not _is_json(request):
             return problem(415, "Send application/json, without Content-Encoding.")
         try:
@@ -197,7 +203,9 @@ class Operations(list[Operation]):
         permission: Permission | None = None,
         query: type[BaseModel] | None = None,
         body: type[BaseModel] | None = None,
+        body_optional: bool = False,
         answer: type[BaseModel] | str | None = None,
+        answers: Mapping[int, type[BaseModel]] | None = None,
         statuses: Mapping[int, str] | None = None,
         errors: tuple[int, ...] = (),
         headers: tuple[str, ...] = (),
@@ -220,7 +228,9 @@ class Operations(list[Operation]):
                     permission=permission,
                     query=query,
                     body=body,
+                    body_optional=body_optional,
                     answer=answer,
+                    answers=answers or {},
                     statuses=statuses or {200: "As asked."},
                     errors=errors,
                     headers=headers,

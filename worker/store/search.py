@@ -50,6 +50,7 @@ _CHECKOUTS = {
     "created_to": "c.created_at < {}",
 }
 _EVENTS = {
+    "ids": "e.id = ANY ({})",
     "connection": "e.connection_id = (SELECT id FROM connections c WHERE c.account_id = e.account_id AND c.name = {})",
     "topic": "e.topic = {}",
     "topic_prefix": "e.topic LIKE {}",
