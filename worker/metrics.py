@@ -95,6 +95,10 @@ reconciliations = Counter(
     "Comparisons of a platform's list with the inbox by how they ended: done, failed.",
     ("result",),
 )
+bodies_pruned = Counter(
+    "inbox_bodies_pruned_total",
+    "Events whose bodies were pruned, since they were settled and older than their account keeps them.",
+)
 feed_deliveries = Counter(
     "feed_deliveries_total",
     "Attempts to tell a subscriber of the feed, by the type of the event and what became of it: delivered, retrying, "

@@ -75,6 +75,7 @@ class Replayed(Wire):
     count: int = Field(description="How many events are applied again now, in the lane `bulk`.")
     event_ids: list[str] = Field(description="Which: ask for one, or for up to 1,000 of them with `dry_run`.")
     skipped: int = Field(description="How many were found and left alone, since they are on their way already.")
+    pruned: int = Field(description="How many were found and cannot be applied again, since their bodies are gone.")
     pending: int = Field(
         description="How many events of the account are received and not applied, these among them; counted to 10,000."
     )
@@ -110,6 +111,7 @@ class ReplayDiff(Wire):
     count: int = Field(description="How many events would be applied again, up to `limit`.")
     capped: bool = Field(description="There are more than were counted.")
     skipped: int = Field(description="How many are on their way already, and would be left alone.")
+    pruned: int = Field(description="How many have no body any more, and cannot be applied again.")
     by_state: dict[State, int] = Field(description="What has become of all these events so far.")
     examined: int = Field(description="Of how many the rest speaks.")
     outcomes: dict[State, int] = Field(description="What would become of those examined.")

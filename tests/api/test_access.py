@@ -157,6 +157,7 @@ ENTRIES: dict[str, Entry] = {
     "get_event_body": Entry(REACHED, "event_id"),
     "replay_event": Entry(REACHED, "event_id", lambda _: {}, good=202),
     "replay_events": Entry(body=lambda _: {"state": "dead"}, good=202),
+    "get_retention": Entry(),
     "list_connections": Entry(),
     "get_connection": Entry(WHOLE, "connection_id"),
     "create_connection": Entry(

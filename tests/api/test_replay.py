@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic_core import to_jsonable_python
 from typer.testing import CliRunner
 
+import handlers.fold
 from schemas.account import Permission
 from tests.api.conftest import Api
 from tests.integration.test_apply import checkout, intent, invoice, refund
@@ -268,7 +269,7 @@ async def test_Q5_a_dry_run_leaves_every_table_as_it_was(api: Api) -> None:
 
 async def test_Q5_one_event_that_cannot_be_saved_spoils_no_dry_run(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     dead = await given_up(api.shop, *(checkout(number) for number in range(5)))
-    fold = batch.fold
+    fold = handlers.fold.fold
 
     def broken(dossier: Any, readings: Sequence[Any], now: int) -> Any:
         if any(event_id == dead[2] for event_id, _ in readings):

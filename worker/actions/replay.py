@@ -16,7 +16,7 @@ from schemas.provider import Lane
 from worker.apply.rehearse import Rehearsed, rehearse
 from worker.context import Context
 from worker.store import inbox, replays, search
-from worker.store.db import acquire, transaction
+from worker.store.db import Pooled, acquire, transaction
 
 ON_THEIR_WAY = 10_000
 """Events of an account that are received and not applied, at most, while more are set back: replays are let go at the
@@ -26,16 +26,23 @@ STEP = 500
 TURN_S = 8.0
 """How long one request goes on setting back events; the rest is for the next one."""
 
+REMEDY = (
+    "What it stated stays in its order; correct the order, or have the sender state it anew, in a new event. The "
+    "account's retention_days say how long bodies are kept."
+)
+
 Place = tuple[datetime, str]
 """Where to go on: (received_at, id) of the last event that was looked at."""
 
 
 class Again(msgspec.Struct, frozen=True):
-    """What was set back, how many were on their way already, how many of the account are now, and where to go on:
-    `more` may be there after `place`, which is None where nothing was looked at yet."""
+    """What was set back, how many were on their way already, how many have no body any more, how many of the account
+    are on their way now, and where to go on: `more` may be there after `place`, which is None where nothing was looked
+    at yet."""
 
     event_ids: list[str]
     skipped: int
+    pruned: int
     pending: int
     more: bool
     place: Place | None
@@ -46,6 +53,7 @@ class Selected(msgspec.Struct, frozen=True):
 
     event_ids: list[str]
     skipped: int
+    pruned: int
     by_state: dict[str, int]
     capped: bool
 
@@ -62,13 +70,22 @@ def check(filters: Mapping[str, Any]) -> None:
 
 
 async def one(ctx: Context, account_id: str, event_id: str) -> bool:
-    """Set one event back to received and signal it; whether there is such an event."""
+    """Set one event back to received and signal it; whether there is such an event. Refused (`pruned`) where its body
+    is gone."""
     async with transaction(ctx.pool) as connection:
+        await replays.hold(connection, account_id, [event_id])
+        await check_body(connection, account_id, event_id)
         lane = await replays.rearm_one(connection, account_id, event_id)
     if lane is None:
         return False
     ctx.lanes.signal(lane, account_id, [event_id])
     return True
+
+
+async def check_body(connection: Pooled, account_id: str, event_id: str) -> None:
+    """Raise Refused (`pruned`) where the body of an event is gone."""
+    if await replays.bodiless(connection, account_id, [event_id]):
+        raise Refused("pruned", "Its body was pruned, so there is nothing to apply.", remedy=REMEDY)
 
 
 async def again(ctx: Context, reach: Reach, filters: Mapping[str, Any], after: Place | None, limit: int) -> Again:
@@ -77,23 +94,25 @@ async def again(ctx: Context, reach: Reach, filters: Mapping[str, Any], after: P
     check(filters)
     until = time.monotonic() + TURN_S
     done: list[str] = []
-    skipped, more = 0, True
+    skipped, pruned, more = 0, 0, True
     async with acquire(ctx.pool) as connection:
         pending = await inbox.unread(connection, reach.account_id, ON_THEIR_WAY)
     while more and (room := min(limit - len(done), ON_THEIR_WAY - pending, STEP)) > 0 and time.monotonic() < until:
         async with transaction(ctx.pool) as connection:
             found = await search.events(connection, reach, filters, after, room)
             states = await replays.hold(connection, reach.account_id, [id_ for _, id_ in found])
-            chosen = [id_ for id_, state in states.items() if state != "received"]
+            gone = await replays.bodiless(connection, reach.account_id, list(states))
+            chosen = [id_ for id_, state in states.items() if state != "received" and id_ not in gone]
             await replays.rearm(connection, reach.account_id, chosen)
         ctx.lanes.signal(Lane.BULK, reach.account_id, chosen)
         done += chosen
         pending += len(chosen)
-        skipped += len(found) - len(chosen)
+        pruned += len(gone)
+        skipped += len(found) - len(chosen) - len(gone)
         more = len(found) == room
         if found:
             after = _place(found[-1])
-    return Again(done, skipped, pending, more, after)
+    return Again(done, skipped, pruned, pending, more, after)
 
 
 async def select(ctx: Context, reach: Reach, filters: Mapping[str, Any], after: Place | None, limit: int) -> Selected:
@@ -103,8 +122,11 @@ async def select(ctx: Context, reach: Reach, filters: Mapping[str, Any], after: 
         found = await search.events(connection, reach, filters, after, limit + 1)
         ids = [id_ for _, id_ in found[:limit]]
         states = await replays.standing(connection, reach.account_id, ids)
-    chosen = [id_ for id_ in ids if states.get(id_, "received") != "received"]
-    return Selected(chosen, len(ids) - len(chosen), dict(Counter(states.values())), len(found) > limit)
+        gone = await replays.bodiless(connection, reach.account_id, ids)
+    chosen = [id_ for id_ in ids if states.get(id_, "received") != "received" and id_ not in gone]
+    return Selected(
+        chosen, len(ids) - len(chosen) - len(gone), len(gone), dict(Counter(states.values())), len(found) > limit
+    )
 
 
 async def examine(ctx: Context, reach: Reach, event_ids: Sequence[str]) -> tuple[Rehearsed, dict[str, int]]:

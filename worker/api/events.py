@@ -6,8 +6,10 @@ from aiohttp import web
 
 from schemas.account import Permission
 from schemas.api.event import EventBody, EventPage, EventQuery
+from worker.actions.replay import REMEDY
 from worker.api.lists import newest_first
 from worker.api.operation import JSON, Ask, Operations, answer, missing
+from worker.problems import problem
 from worker.store import event_reads, search
 from worker.store.db import acquire
 
@@ -31,14 +33,17 @@ async def get_event(ask: Ask, event_id: str) -> web.Response:
 
 
 @OPERATIONS.declare(
-    "GET", "/events/{event_id}/body", "Get an event's body", permission=Permission.OPS_VIEW, answer=JSON
+    "GET", "/events/{event_id}/body", "Get an event's body", permission=Permission.OPS_VIEW, answer=JSON, errors=(410,)
 )
 async def get_event_body(ask: Ask, event_id: str) -> web.Response:
-    """The raw bytes, exactly as they were signed."""
+    """The raw bytes, exactly as they were signed. 410 once they were pruned, after the days that the account keeps."""
     async with acquire(ask.ctx.pool) as connection:
-        body = await event_reads.body(connection, ask.reach, event_id)
-    if body is None:
+        found = await event_reads.body(connection, ask.reach, event_id)
+    if found is None:
         return missing("events")
+    body, pruned_at = found
+    if pruned_at is not None:
+        return problem(410, f"Its body was pruned at {pruned_at:%Y-%m-%dT%H:%M:%SZ}. {REMEDY}", code="pruned")
     # Somebody else's bytes under our own address: a browser is to show them as data and as nothing else.
     headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
     return web.Response(body=body, content_type=JSON, headers=headers)

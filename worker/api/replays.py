@@ -43,10 +43,11 @@ _GOOD = ("applied", "ignored")
 )
 async def replay_event(ask: Ask, event_id: str, body: ReplayOne) -> web.Response:
     """Apply it again, with its attempts counted anew. Harmless on what was applied already. With `dry_run` nothing is
-    changed, and the answer is what would be."""
+    changed, and the answer is what would be. 409 `pruned` where its body is gone (`retention_days`)."""
     async with acquire(ask.ctx.pool) as connection:
         if not await event_reads.sees(connection, ask.reach, event_id):
             return missing("events")
+        await replay.check_body(connection, ask.actor.account_id, event_id)
     if body.dry_run:
         return answer(await _diff(ask.ctx, ask.reach, {"ids": [event_id]}, None, 1, EXAMINED_LIMIT))
     if not await replay.one(ask.ctx, ask.actor.account_id, event_id):
@@ -79,7 +80,8 @@ async def replay_events(ask: Ask, body: ReplayWish) -> web.Response:
     done = await replay.again(ask.ctx, ask.reach, body.filters, after, body.limit)
     return answer(
         Replayed(
-            count=len(done.event_ids), event_ids=done.event_ids, skipped=done.skipped, pending=done.pending,
+            count=len(done.event_ids), event_ids=done.event_ids, skipped=done.skipped, pruned=done.pruned,
+            pending=done.pending,
             next_cursor=cursor.encode(_CURSOR, *(done.place or _FIRST)) if done.more else None,
         ),
         202,
@@ -125,6 +127,7 @@ def _shown(selected: Selected, found: Rehearsed, numbers: dict[str, int]) -> Rep
             "count": len(selected.event_ids),
             "capped": selected.capped,
             "skipped": selected.skipped,
+            "pruned": selected.pruned,
             "by_state": selected.by_state,
             "examined": len(found.outcomes),
             "outcomes": Counter(outcome.state for outcome in outcomes),

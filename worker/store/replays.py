@@ -30,6 +30,11 @@ async def hold(connection: Pooled, account_id: str, ids: Sequence[str]) -> dict[
     return {row["event_id"]: row["state"] for row in rows}
 
 
+async def bodiless(connection: Pooled, account_id: str, ids: Sequence[str]) -> set[str]:
+    """Those that have no body any more. **Ask after `hold`, in a statement of its own**: what prunes holds them too."""
+    return {row["id"] for row in await connection.fetch(_SQL["bodiless"], account_id, ids)}
+
+
 async def rearm(connection: Pooled, account_id: str, ids: Sequence[str]) -> None:
     """Set events that this transaction holds back to received, in the lane `bulk`."""
     await connection.execute(_SQL["rearm"], account_id, ids, BULK_RESCUE_AFTER)

@@ -5,6 +5,9 @@ SELECT event_id, state FROM event_states WHERE account_id = $1 AND event_id = AN
 SELECT event_id, state FROM event_states
  WHERE account_id = $1 AND event_id = ANY ($2) ORDER BY event_id FOR UPDATE
 
+-- bodiless: which of the given events have no body any more
+SELECT id FROM events WHERE account_id = $1 AND id = ANY ($2) AND pruned_at IS NOT NULL
+
 -- rearm: events are received again, in the lane of bulk work, so that what is new never waits for them
 UPDATE event_states
    SET state = 'received', reason = NULL, attempts = 0, lane = 'bulk', next_attempt_at = now() + $3::interval,
