@@ -158,6 +158,7 @@ ENTRIES: dict[str, Entry] = {
     "replay_event": Entry(REACHED, "event_id", lambda _: {}, good=202),
     "replay_events": Entry(body=lambda _: {"state": "dead"}, good=202),
     "get_retention": Entry(),
+    "list_audit": Entry(),
     "list_connections": Entry(),
     "get_connection": Entry(WHOLE, "connection_id"),
     "create_connection": Entry(

@@ -19,6 +19,7 @@ from handlers import access
 from handlers.errors import Refused
 from schemas.account import Actor, Permission, Reach
 from schemas.api.fields import SLUG, UUID
+from worker.api import audited
 from worker.api.bodies import read, unambiguous
 from worker.api.guard import admit
 from worker.api.idempotency import HEADER, once
@@ -134,6 +135,7 @@ class Operation:
             return refused
         response = await self.handler(Ask(request.app[CONTEXT], actor, request), **given)
         response.headers.setdefault("Cache-Control", "no-store")
+        await audited.keep(request, actor, self, given.get("body"), response)
         return response
 
     def _read_query(self, request: web.Request, given: dict[str, Any]) -> web.Response | None:

@@ -13,7 +13,7 @@ from schemas.api.event import EventBody
 from schemas.api.replay import EXAMINED_LIMIT, ReplayDiff, Replayed, ReplayFailure, ReplayOne, ReplayWish
 from worker.actions import replay
 from worker.actions.replay import Selected
-from worker.api import cursor, order_views
+from worker.api import audited, cursor, order_views
 from worker.api.operation import Ask, Operations, answer, missing
 from worker.apply.rehearse import Rehearsed
 from worker.context import Context
@@ -49,6 +49,7 @@ async def replay_event(ask: Ask, event_id: str, body: ReplayOne) -> web.Response
             return missing("events")
         await replay.check_body(connection, ask.actor.account_id, event_id)
     if body.dry_run:
+        audited.nothing_done(ask.request)
         return answer(await _diff(ask.ctx, ask.reach, {"ids": [event_id]}, None, 1, EXAMINED_LIMIT))
     if not await replay.one(ask.ctx, ask.actor.account_id, event_id):
         return missing("events")
@@ -76,8 +77,10 @@ async def replay_events(ask: Ask, body: ReplayWish) -> web.Response:
     place = cursor.decode(_CURSOR, body.cursor)
     after = (place.moment, place.id) if place else None
     if body.dry_run:
+        audited.nothing_done(ask.request)
         return answer(await _diff(ask.ctx, ask.reach, body.filters, after, body.limit, body.examine))
     done = await replay.again(ask.ctx, ask.reach, body.filters, after, body.limit)
+    audited.note(ask.request, count=len(done.event_ids), **_told(body))
     return answer(
         Replayed(
             count=len(done.event_ids), event_ids=done.event_ids, skipped=done.skipped, pruned=done.pruned,
@@ -86,6 +89,12 @@ async def replay_events(ask: Ask, body: ReplayWish) -> web.Response:
         ),
         202,
     )  # fmt: skip
+
+
+def _told(body: ReplayWish) -> dict[str, Any]:
+    """The filters as the audit tells them; ids by how many they are."""
+    given = {name: value for name, value in body.filters.items() if name != "ids"}
+    return {**given, **({"ids": len(body.ids)} if "ids" in body.filters else {})}
 
 
 async def _diff(

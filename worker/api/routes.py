@@ -6,6 +6,7 @@ from aiohttp import web
 
 from worker.api import (
     accounts,
+    audit,
     checkouts,
     connections,
     contacts,
@@ -79,6 +80,7 @@ OPERATIONS: list[Operation] = [
     *subscribers.OPERATIONS,
     *tokens.OPERATIONS,
     *accounts.OPERATIONS,
+    *audit.OPERATIONS,
 ]
 
 

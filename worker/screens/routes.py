@@ -8,13 +8,17 @@ from aiohttp import web
 
 from worker.context import CONTEXT
 from worker.screens import assets, sign_in, stream
-from worker.screens.ops import overview
+from worker.screens.ops import audit, overview, retention
 from worker.screens.ops.looks import LOOKS, Looks
 from worker.screens.pages import PAGES, environment
 from worker.screens.screen import STREAM, Screen
 from worker.screens.security import harden
 
-SCREENS: tuple[Screen, ...] = (*overview.SCREENS,)
+SCREENS: tuple[Screen, ...] = (
+    *overview.SCREENS,
+    *audit.SCREENS,
+    *retention.SCREENS,
+)
 
 
 def add_routes(app: web.Application) -> None:

@@ -57,6 +57,12 @@ _EVENTS = {
     "received_from": "e.received_at >= {}",
     "received_to": "e.received_at < {}",
 }
+_AUDIT = {
+    "actor": "a.actor = {}",
+    "operation": "a.operation = {}",
+    "from_": "a.at >= {}",
+    "to": "a.at < {}",
+}
 _MOVEMENTS = {
     "location_id": "m.location_id = {}",
     "sku": "m.sku = {}",
@@ -115,6 +121,7 @@ _WITHIN = {
         OR c.order_id IN (SELECT w.order_id FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = {0}))""",
     "contacts": "c.owner_id = {}",
     "deals": "d.owner_id = {}",
+    "audit": "a.token_id = {}",
 }
 
 
@@ -279,6 +286,15 @@ async def deals(
         title = (r"to_tsvector('simple', regexp_replace(d.title, '\W+', ' ', 'g')) @@ {}::tsquery", [words])
         query.add_any([title] if words else [])
     return await query.run(connection, "created_at", before, limit)
+
+
+async def audit(
+    connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
+) -> Found:
+    """What was done, by its filters."""
+    query = _Query(reach, "audit")
+    query.add_filters(_AUDIT, given)
+    return await query.run(connection, "at", before, limit)
 
 
 async def movements(
