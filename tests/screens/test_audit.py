@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from schemas.account import Permission
@@ -45,6 +45,10 @@ async def test_the_audit_is_filtered_by_its_address(desk: Desk) -> None:
     assert "Replay events by filter" not in page
     assert "Replay events by filter" in await desk.page("/audit?actor=token:ana")
     assert "Nothing was changed that fits" in await desk.page("/audit?actor=token:eve")
+    today = datetime.fromtimestamp(desk.now(), UTC).date()
+    assert "Create a token" in await desk.page(f"/audit?from={today}&to={today}")
+    assert "Create a token" not in await desk.page(f"/audit?from={today + timedelta(days=1)}")
+    assert "Create a token" not in await desk.page(f"/audit?to={today - timedelta(days=1)}")
     async with desk.client.get("/audit?from=yesterday") as answer:
         assert answer.status == 422
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import msgspec
 from asyncpg import Record
+from pydantic import Field
 
 from schemas.account import Permission
-from schemas.api.audit import AuditQuery
+from schemas.api.fields import Text
+from schemas.api.page import PageQuery
 from worker.api import cursor
 from worker.screens import words
 from worker.screens.screen import Content, Look, Screens
@@ -31,8 +34,27 @@ _PAGES = {
     "recurring-orders": ("/recurring-orders", "recurring order"),
 }
 _ROW = re.compile(r"/([a-z-]+)/([0-9a-f-]{36})(?:/|$)")
+_LAST = date(9998, 12, 31)
 _SHOWN = 8
 _LONGEST = 80
+
+
+class Filters(PageQuery):
+    """As the API's list has them, with days, from the first to the last, in place of times (UTC)."""
+
+    actor: Text | None = None
+    operation: Text | None = None
+    from_: date | None = Field(None, alias="from")
+    to: date | None = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        def begins(day: date | None, days: int = 0) -> datetime | None:
+            return datetime.combine(min(day, _LAST), time(), UTC) + timedelta(days=days) if day else None
+
+        return {
+            "actor": self.actor, "operation": self.operation, "from_": begins(self.from_), "to": begins(self.to, 1),
+        }  # fmt: skip
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -47,11 +69,11 @@ class Line(msgspec.Struct, frozen=True):
 
 @SCREENS.declare("/audit", "Audit")
 async def audit(look: Look) -> Content:
-    """The filters are those of the API's list."""
-    query = look.wanted(AuditQuery)
+    """Filtered by what the address says."""
+    query = look.wanted(Filters)
     place = cursor.decode("audit", query.cursor)
     before = (place.moment, place.id) if place else None
-    given = query.model_dump(exclude={"limit", "cursor"})
+    given = query.given
     async with snapshot(look.ctx.pool) as connection:
         found = await search.audit(connection, look.reach, given, before, query.limit + 1)
         rows = await stored.read(connection, look.reach, [id_ for _, id_ in found[: query.limit]])
