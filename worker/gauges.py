@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from schemas.provider import Lane
 from worker.context import Context
 from worker.lanes import queue_name
-from worker.store import backlog, deliveries, lanes, recurring_orders
+from worker.store import backlog, deliveries, lanes, recurring_orders, retention
 from worker.store.backlog import Backlog
 from worker.store.db import Pool, acquire
 
@@ -36,6 +36,7 @@ class Reading(Collector):
         self._feed: tuple[float, deliveries.Backlog] | None = None
         self._charging: tuple[float, recurring_orders.Charging] | None = None
         self._paused: tuple[float, dict[str, int]] | None = None
+        self._retention: tuple[float, float] | None = None
         self._valkey: tuple[float, bool, int] | None = None
         self._pools: list[Pool] = []
 
@@ -51,11 +52,14 @@ class Reading(Collector):
     def note_paused(self, found: dict[str, int]) -> None:
         self._paused = (time.monotonic(), found)
 
+    def note_retention(self, overdue_s: float) -> None:
+        self._retention = (time.monotonic(), overdue_s)
+
     def note_valkey(self, policy: str, evicted: int) -> None:
         self._valkey = (time.monotonic(), policy == "noeviction", evicted)
 
     def forget(self) -> None:
-        self._backlog = self._feed = self._charging = self._paused = self._valkey = None
+        self._backlog = self._feed = self._charging = self._paused = self._retention = self._valkey = None
 
     @contextmanager
     def pool(self, pool: Pool) -> Iterator[None]:
@@ -92,6 +96,7 @@ class Reading(Collector):
         yield self._of_lanes()
         yield from self._of_feed()
         yield from self._of_charging()
+        yield self._of_retention()
         yield from self._of_valkey()
         yield self._of_pools()
 
@@ -158,6 +163,16 @@ class Reading(Collector):
                 gauge.add_metric((), float(getattr(self._charging[1], field)))
         return [gauge for gauge, _ in gauges]
 
+    def _of_retention(self) -> Metric:
+        overdue = GaugeMetricFamily(
+            "inbox_prune_overdue_seconds",
+            "How far the oldest body that may be pruned is past the days of its account; 0 without one. Above a day: "
+            f"upkeep does not get to it. {_ABSENT}",
+        )
+        if self._retention and _fresh(self._retention[0]):
+            overdue.add_metric((), self._retention[1])
+        return overdue
+
     def _of_valkey(self) -> Iterable[Metric]:
         keeps = GaugeMetricFamily(
             "valkey_noeviction", "1 where Valkey's maxmemory-policy is noeviction, else 0. Absent while it is away."
@@ -190,7 +205,9 @@ async def tick(ctx: Context) -> int:
         reading.note(await backlog.read(connection, ALIVE_WITHIN))
         reading.note_paused(await lanes.paused_accounts(connection))
         reading.note_feed(await deliveries.backlog(connection))
-        reading.note_charging(await recurring_orders.charging(connection, datetime.fromtimestamp(ctx.clock(), UTC)))
+        now = datetime.fromtimestamp(ctx.clock(), UTC)
+        reading.note_charging(await recurring_orders.charging(connection, now))
+        reading.note_retention(await retention.overdue_s(connection, now))
     memory = await ctx.lanes.memory()
     if memory:
         reading.note_valkey(*memory)

@@ -49,6 +49,9 @@ class EventBody(Wire):
     occurred_at: datetime | None
     received_at: datetime
     applied_at: datetime | None
+    pruned_at: datetime | None = Field(
+        description="Since when its body and headers are gone (`retention_days`); null while they are here."
+    )
     order_ids: list[str]
 
 

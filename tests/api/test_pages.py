@@ -123,6 +123,7 @@ MAKERS: dict[str, Maker] = {
     "list_events": an_event,
     "list_connections": a_connection,
     "list_tokens": a_token,
+    "list_audit": posted("/tokens", lambda: {"name": "t", "role": "rep"}),
     "list_deals": posted("/deals", lambda: {"title": "Tea"}),
     "list_stock_movements": a_movement,
     "list_sales_plans": posted("/contacts/{}/sales-plans", lambda: {"note": "soon"}),

@@ -13,7 +13,7 @@ import msgspec
 from handlers import money
 from handlers.errors import Refused
 from worker.charging import holding
-from worker.store import accounts
+from worker.store import accounts, retention
 from worker.store.accounts import Account
 from worker.store.db import Pool, transaction
 
@@ -56,6 +56,8 @@ async def change(
         wanted = msgspec.structs.replace(held, **given)
         if wanted != held:
             await accounts.save(connection, wanted)
+        if wanted.retention_days != held.retention_days:
+            await retention.hurry(connection, account_id)
         if wanted.registry_enabled and not held.registry_enabled:
             await holding.hold_back(connection, account_id, now)
         return await accounts.get(connection, account_id)

@@ -120,15 +120,14 @@ def without_namespace(key: str) -> str:
     return key.split(":", 1)[-1]
 
 
+def field_change(change: Mapping[str, Any]) -> dict[str, Any]:
+    """A change of a field as the API shows it: times as times."""
+    name = change["field"]
+    return {"field": name, "from": _timed(name, change["from"]), "to": _timed(name, change["to"])}
+
+
 def timeline_entry(row: Row) -> TimelineEntry:
-    changes = [
-        {
-            "field": change["field"],
-            "from": _timed(change["field"], change["from"]),
-            "to": _timed(change["field"], change["to"]),
-        }
-        for change in row["changes"]
-    ]
+    changes = [field_change(change) for change in row["changes"]]
     return TimelineEntry.model_validate(
         {"id": row["id"], "at": row["at"], "actor": row["actor"], "event_ids": row["events"], "changes": changes}
     )

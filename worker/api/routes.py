@@ -9,6 +9,7 @@ from aiohttp import web
 
 from worker.api import (
     accounts,
+    audit,
     checkouts,
     connections,
     contacts,
@@ -33,6 +34,8 @@ from worker.api import (
     quarantine,
     reconciliations,
     recurring_orders,
+    replays,
+    retention,
     sales_plans,
     sales_report,
     stock,
@@ -76,12 +79,15 @@ OPERATIONS: list[Operation] = [
     *locations.OPERATIONS,
     *events.OPERATIONS,
     *lanes.OPERATIONS,
+    *replays.OPERATIONS,
+    *retention.OPERATIONS,
     *connections.OPERATIONS,
     *quarantine.OPERATIONS,
     *reconciliations.OPERATIONS,
     *subscribers.OPERATIONS,
     *tokens.OPERATIONS,
     *accounts.OPERATIONS,
+    *audit.OPERATIONS,
 ]
 
 

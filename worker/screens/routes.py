@@ -8,7 +8,18 @@ from aiohttp import web
 
 from worker.context import CONTEXT
 from worker.screens import assets, sign_in, stream
-from worker.screens.ops import connection, connections, dead_letters, event, events, lanes, overview, workers
+from worker.screens.ops import (
+    audit,
+    connection,
+    connections,
+    dead_letters,
+    event,
+    events,
+    lanes,
+    overview,
+    retention,
+    workers,
+)
 from worker.screens.ops.counts import COUNTS, Counts
 from worker.screens.ops.looks import LOOKS, Looks
 from worker.screens.pages import PAGES, environment
@@ -49,6 +60,8 @@ SCREENS: tuple[Screen, ...] = (
     *workers.SCREENS,
     *connections.SCREENS,
     *connection.SCREENS,
+    *audit.SCREENS,
+    *retention.SCREENS,
 )
 
 

@@ -16,7 +16,8 @@ _SQL = statements("accounts")
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """A tenant with its settings. `private_targets`: whether outgoing webhooks may go to private addresses.
-    `charging_stopped_at`: since when nothing of it is charged, `charging_stopped_by` who stopped that."""
+    `charging_stopped_at`: since when nothing of it is charged, `charging_stopped_by` who stopped that.
+    `retention_days`: how long the bodies of settled events are kept, None for ever."""
 
     id: str
     name: str
@@ -28,6 +29,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     private_targets: bool
     charging_stopped_at: datetime | None
     charging_stopped_by: str | None
+    retention_days: int | None
     version: int
     created_at: datetime
     updated_at: datetime
@@ -75,6 +77,7 @@ async def save(connection: Pooled, account: Account) -> None:
         account.private_targets,
         account.charging_stopped_at,
         account.charging_stopped_by,
+        account.retention_days,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import asyncpg
 
@@ -29,9 +30,10 @@ async def read(connection: Pooled, reach: Reach, ids: Sequence[str]) -> list[Row
     return [rows[id_] for id_ in ids if id_ in rows]
 
 
-async def body(connection: Pooled, reach: Reach, event_id: str) -> bytes | None:
-    found: bytes | None = await connection.fetchval(_SQL["read_body"], reach.account_id, event_id, reach.owner_id)
-    return found
+async def body(connection: Pooled, reach: Reach, event_id: str) -> tuple[bytes, datetime | None] | None:
+    """The raw bytes; none of them where they were pruned, with since when."""
+    row = await connection.fetchrow(_SQL["read_body"], reach.account_id, event_id, reach.owner_id)
+    return (row["body"], row["pruned_at"]) if row else None
 
 
 async def sees(connection: Pooled, reach: Reach, event_id: str) -> bool:

@@ -293,13 +293,6 @@ async def postpone(connection: Pooled, events: Sequence[Due], delay: timedelta) 
     )
 
 
-async def rearm(pool: Pool, account_id: str, event_id: str) -> str | None:
-    """Set one event back to received; its lane, or None where there is no such event."""
-    async with transaction(pool) as connection:
-        lane: str | None = await connection.fetchval(_SQL["rearm_event"], account_id, event_id, RESCUE_AFTER)
-    return lane
-
-
 async def kept_accounts(connection: Pooled) -> list[str]:
     """Accounts whose registry is on and that have events left from when it was off."""
     return [row["id"] for row in await connection.fetch(_SQL["kept_accounts"])]

@@ -177,12 +177,6 @@ SELECT b.account_id, b.id, b.event_ids, b.worker
  LIMIT 100
    FOR UPDATE OF b SKIP LOCKED
 
--- rearm_event: set an event back to received, to be applied again; the attempts start anew
-UPDATE event_states
-   SET state = 'received', reason = NULL, attempts = 0, next_attempt_at = now() + $3::interval, settled_at = NULL
- WHERE account_id = $1 AND event_id = $2
-RETURNING lane
-
 -- kept_accounts: accounts whose registry is on and that have events from when it was off
 WITH RECURSIVE kept AS (
     (SELECT account_id FROM event_states WHERE state = 'waiting' AND reason = 'registry_off' ORDER BY account_id LIMIT 1)

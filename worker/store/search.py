@@ -65,11 +65,18 @@ _CHECKOUTS = {
     "created_to": "c.created_at < {}",
 }
 _EVENTS = {
+    "ids": "e.id = ANY ({})",
     "connection": "e.connection_id = (SELECT id FROM connections c WHERE c.account_id = $1 AND c.name = {})",
     "topic": "e.topic = {}",
     "topic_prefix": "e.topic LIKE {}",
     "received_from": "e.received_at >= {}",
     "received_to": "e.received_at < {}",
+}
+_AUDIT = {
+    "actor": "a.actor = {}",
+    "operation": "a.operation = {}",
+    "from_": "a.at >= {}",
+    "to": "a.at < {}",
 }
 _MOVEMENTS = {
     "location_id": "m.location_id = {}",
@@ -147,6 +154,7 @@ _WITHIN = {
          WHERE w.account_id = $1 AND w.owner_id = {0})""",
     "contacts": "c.owner_id = {}",
     "deals": "d.owner_id = {}",
+    "audit": "a.token_id = {}",
 }
 
 
@@ -347,6 +355,15 @@ async def deals(
         title = (r"to_tsvector('simple', regexp_replace(d.title, '\W+', ' ', 'g')) @@ {}::tsquery", [words])
         query.add_any([title] if words else [])
     return await query.run(connection, "created_at", before, limit)
+
+
+async def audit(
+    connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
+) -> Found:
+    """What was done, by its filters."""
+    query = _Query(reach, "audit")
+    query.add_filters(_AUDIT, given)
+    return await query.run(connection, "at", before, limit)
 
 
 async def movements(
