@@ -15,10 +15,15 @@ def reach(actor: Actor) -> Reach:
     return Reach(actor.account_id, actor.token_id if private else None)
 
 
+def may_write(actor: Actor, owner_id: str | None) -> bool:
+    """Whether a row that the actor sees is theirs to change. `owner_id`: whose it is."""
+    return actor.role is not Role.MANAGER or owner_id == actor.token_id
+
+
 def check_write(actor: Actor, owner_id: str | None, noun: str) -> None:
     """Raise Refused (`not_owner`) where this row, which the actor sees, is not theirs to change. `owner_id`: whose it
     is; `noun`: what such rows are called."""
-    if actor.role is Role.MANAGER and owner_id != actor.token_id:
+    if not may_write(actor, owner_id):
         raise Refused(
             "not_owner",
             f"A manager changes only the {noun} they own.",

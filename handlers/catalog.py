@@ -17,8 +17,8 @@ Wish = Mapping[str, Any]
 
 
 def skus(wish: Wish) -> list[str]:
-    """The skus that the request names, sorted."""
-    return sorted({item["sku"] for item in wish.get("items") or () if item.get("sku")})
+    """The skus of the lines that the request makes, sorted. A line that the order has (`id`) is as it was sold."""
+    return sorted({item["sku"] for item in wish.get("items") or () if item.get("sku") and not item.get("id")})
 
 
 def checked_price_list(found: PriceList | None, slug: str) -> PriceList:
@@ -92,6 +92,8 @@ def lines(
 
 def _line(place: str, item: Wish, product: Product | None, price_list: PriceList | None, code: str) -> dict[str, Any]:
     found = dict(item)
+    if item.get("id"):
+        return found
     sku = item.get("sku")
     named, priced = item.get("name") is not None, item.get("unit_price") is not None
     if sku is None or (named and priced):

@@ -51,6 +51,27 @@ def charge(wish: Mapping[str, Any], key: str) -> Charge:
     )
 
 
+def kept_line(before: Line, wish: Mapping[str, Any]) -> Line:
+    """The line with what the wish says otherwise. What it only repeats changes nothing, so that figures which a sender
+    stated for the line stay."""
+    differing = {
+        name: wish[name]
+        for name in ("name", "sku", "delivery_method", "service", "discount")
+        if name in wish and wish[name] != getattr(before, name) and not (name == "name" and wish[name] is None)
+    }
+    if wish.get("unit_price") is not None and wish["unit_price"] != before.unit_price:
+        differing["unit_price"] = wish["unit_price"]
+    if "quantity" in wish and Decimal(wish["quantity"]) != Decimal(before.quantity):
+        differing["quantity"] = wish["quantity"]
+    if "tax_rate" in wish and _rate(wish["tax_rate"]) != _rate(before.tax_rate):
+        differing["tax_rate"] = wish["tax_rate"]
+    return changed_line(before, differing)
+
+
+def _rate(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
 def changed_line(before: Line, wish: Mapping[str, Any]) -> Line:
     """The line with the fields of the wish changed; its figures are computed anew only where one of them counts."""
     plain = {name: wish[name] for name in ("name", "sku", "delivery_method", "service") if name in wish}

@@ -79,12 +79,21 @@ def refund(order: Order, key: str, wish: Mapping[str, Any], now: int, actor: str
     return Reading((state(key, Kind.REFUND, stated, at=now, event=actor),))
 
 
+def partly_paid(payment_status: str, amount_paid: int) -> bool:
+    """Whether an order is one that may be confirmed or declined by hand."""
+    return payment_status == PaymentStatus.PARTIALLY_PAID or (
+        payment_status == PaymentStatus.OVERDUE and amount_paid > 0
+    )
+
+
+def is_sale(type_: str, status: str) -> bool:
+    """Whether an order has a sale to confirm."""
+    return type_ == OrderType.SALE and status != Status.VOID
+
+
 def verdict(order: Order, decided: str) -> Hand:
     """The statement that confirms or declines a partly paid sale; the payment status stays what the facts say."""
-    partly = order.payment_status == PaymentStatus.PARTIALLY_PAID or (
-        order.payment_status == PaymentStatus.OVERDUE and order.amount_paid > 0
-    )
-    if not partly:
+    if not partly_paid(order.payment_status, order.amount_paid):
         raise Refused(
             "not_partly_paid", f"Only a partly paid order is decided upon, and this one is {order.payment_status}.",
             remedy="Its sales status follows from its payments by itself.",
@@ -94,7 +103,7 @@ def verdict(order: Order, decided: str) -> Hand:
 
 def confirmation(order: Order, manager_id: str | None, by: str, now: int) -> Hand:
     """The statement of who made the sale: a manager, or the system where `manager_id` is None."""
-    if order.status == Status.VOID or order.type != OrderType.SALE:
+    if not is_sale(order.type, order.status):
         raise Refused(
             "not_a_sale", f"A {order.type} that is {order.status} has no sale to confirm.",
             remedy="Confirm the order of type sale.",

@@ -25,6 +25,7 @@ _PLAIN = (
 )  # fmt: skip
 _TIMES = ("ordered_at", "due_at", "paid_at")
 _ADDRESSES = ("billing_address", "shipping_address")
+_CHARGED = ("kind", "mode", "of", "value", "sign", "label")
 AMOUNT_LINE = "amount"
 """The key of the one line that an amount given without items becomes."""
 
@@ -46,6 +47,14 @@ def created(
             "invalid", f"A {template.type} is made from another order.", field="template",
             remedy="Use POST /api/v1/orders/{id}/children of that order.",
         )  # fmt: skip
+    code = money.wished_currency(wish.get("currency") or currency)
+    given = {**wish, **_titled(wish, template, {"currency": code, **(names or {})})}
+    lines, charges = content(wish, given["title"])
+    return _stated(given, now, origin, source, code, template, lines, charges)
+
+
+def content(wish: Mapping[str, Any], title: str) -> tuple[tuple[Line, ...], tuple[Charge, ...]]:
+    """Lines and charges of a new order; an amount without items is one line of this title."""
     if wish.get("items") and wish.get("amount") is not None:
         raise Refused(
             "invalid",
@@ -53,11 +62,10 @@ def created(
             field="amount",
             remedy="Leave the amount out: items give it.",
         )
-    code = money.wished_currency(wish.get("currency") or currency)
-    given = {**wish, **_titled(wish, template, {"currency": code, **(names or {})})}
-    lines = _lines(wish["items"]) if wish.get("items") else _amount_line(given["title"], wish.get("amount"))
+    lines = _lines(wish["items"]) if wish.get("items") else _amount_line(title, wish.get("amount"))
     charges = _charges(wish.get("charges") or ())
-    return _stated(given, now, origin, source, code, template, lines, charges)
+    _check_total(lines, charges)
+    return lines, charges
 
 
 def child(
@@ -74,6 +82,7 @@ def child(
     source: OrderSource = OrderSource.API,
 ) -> Hand:
     """The statement that makes a child with the lines that it carries."""
+    _check_total(lines, charges)
     given = {**wish, **children.inherited(parent, wish)}
     given.update(_titled(given, template, {"currency": parent.currency, **names}))
     hand = _stated(given, now, origin, source, parent.currency, template, lines, charges)
@@ -120,7 +129,6 @@ def _stated(
         )
     if template.type == OrderType.TRANSFER and status in (Status.PROCESSING, Status.COMPLETED):
         flow.check_locations(given.get("location_id"), given.get("destination_location_id"))
-    _check_total(lines, charges)
     return Hand(
         **{
             "ordered_at": now,
@@ -183,17 +191,17 @@ def edited(
         stated["status"] = wish["status"]
     if "currency" in wish:
         stated["currency"] = money.wished_currency(wish["currency"])
-    stated.update(_prices(order, wish, carried))
+    stated.update(prices(order, wish, carried))
     return Hand(**stated)
 
 
-def _prices(order: Order, wish: Mapping[str, Any], carried: Collection[str]) -> dict[str, Any]:
+def prices(order: Order, wish: Mapping[str, Any], carried: Collection[str]) -> dict[str, Any]:
     """Lines and charges after the edit; both are stated together, so that they stay a pair."""
     asked = sorted(_PRICED & set(wish))
     if not asked:
         return {}
-    lines = _lines(wish["items"] or ()) if "items" in wish else order.lines
-    charges = _charges(wish["charges"] or ()) if "charges" in wish else order.charges
+    lines = _lines(wish["items"] or (), order.lines) if "items" in wish else order.lines
+    charges = _charges(wish["charges"] or (), order.charges) if "charges" in wish else order.charges
     amount = wish.get("amount")
     if amount is not None:
         if not lines or (len(lines) == 1 and lines[0].key == AMOUNT_LINE):
@@ -264,12 +272,23 @@ def _amount_line(title: str, amount: int | None) -> tuple[Line, ...]:
     return (summary.price(Line(key=AMOUNT_LINE, name=title, unit_price=amount)),)
 
 
-def _lines(items: Sequence[Mapping[str, Any]]) -> tuple[Line, ...]:
-    return tuple(parts.line(item, str(item.get("key") or n), f"items.{n - 1}.") for n, item in enumerate(items, 1))
+def _lines(items: Sequence[Mapping[str, Any]], held: Sequence[Line] = ()) -> tuple[Line, ...]:
+    """`held`: the order's lines, of which an item with a `place` is the one of that place."""
+    return tuple(
+        parts.line(item, str(item.get("key") or n), f"items.{n - 1}.")
+        if item.get("place") is None
+        else parts.kept_line(held[item["place"]], item)
+        for n, item in enumerate(items, 1)
+    )
 
 
-def _charges(charges: Sequence[Mapping[str, Any]]) -> tuple[Charge, ...]:
-    return tuple(parts.charge(charge, str(charge.get("key") or n)) for n, charge in enumerate(charges, 1))
+def _charges(charges: Sequence[Mapping[str, Any]], held: Sequence[Charge] = ()) -> tuple[Charge, ...]:
+    return tuple(
+        parts.charge(charge, str(charge.get("key") or n))
+        if charge.get("place") is None
+        else parts.changed_charge(held[charge["place"]], {name: charge[name] for name in _CHARGED if name in charge})
+        for n, charge in enumerate(charges, 1)
+    )
 
 
 def _check_total(lines: Sequence[Line], charges: Sequence[Charge]) -> None:

@@ -33,7 +33,8 @@ class Reach:
 class Actor:
     """Who asks: a token, or a browser that signed in with one. Every query is about `account_id` and no other.
 
-    `owner_privacy` and `registry_enabled` are the account's switches at the time of asking.
+    `owner_privacy` and `registry_enabled` are the account's switches at the time of asking. `in_browser`: a person at
+    the screens, not a program.
     """
 
     account_id: str
@@ -43,6 +44,7 @@ class Actor:
     permissions: frozenset[str]
     owner_privacy: bool = False
     registry_enabled: bool = True
+    in_browser: bool = False
 
     def may(self, permission: str) -> bool:
         """Whether this actor has the permission. An administrator has all."""
@@ -52,3 +54,8 @@ class Actor:
     def label(self) -> str:
         """How the timeline names this actor."""
         return f"token:{self.name}"
+
+    @property
+    def origin(self) -> str:
+        """The origin, and the source, of the orders that this actor makes."""
+        return "manual" if self.in_browser else "api"

@@ -14,8 +14,10 @@ from datetime import UTC, datetime, timedelta
 from prometheus_client.core import REGISTRY, CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from schemas.provider import Lane
 from worker.context import Context
-from worker.store import backlog, deliveries, recurring_orders
+from worker.lanes import queue_name
+from worker.store import backlog, deliveries, lanes, recurring_orders, retention
 from worker.store.backlog import Backlog
 from worker.store.db import Pool, acquire
 
@@ -33,6 +35,8 @@ class Reading(Collector):
         self._backlog: tuple[float, Backlog] | None = None
         self._feed: tuple[float, deliveries.Backlog] | None = None
         self._charging: tuple[float, recurring_orders.Charging] | None = None
+        self._paused: tuple[float, dict[str, int]] | None = None
+        self._retention: tuple[float, float] | None = None
         self._valkey: tuple[float, bool, int] | None = None
         self._pools: list[Pool] = []
 
@@ -45,11 +49,17 @@ class Reading(Collector):
     def note_charging(self, found: recurring_orders.Charging) -> None:
         self._charging = (time.monotonic(), found)
 
+    def note_paused(self, found: dict[str, int]) -> None:
+        self._paused = (time.monotonic(), found)
+
+    def note_retention(self, overdue_s: float) -> None:
+        self._retention = (time.monotonic(), overdue_s)
+
     def note_valkey(self, policy: str, evicted: int) -> None:
         self._valkey = (time.monotonic(), policy == "noeviction", evicted)
 
     def forget(self) -> None:
-        self._backlog = self._feed = self._charging = self._valkey = None
+        self._backlog = self._feed = self._charging = self._paused = self._retention = self._valkey = None
 
     @contextmanager
     def pool(self, pool: Pool) -> Iterator[None]:
@@ -83,10 +93,24 @@ class Reading(Collector):
             dead.add_metric((), found.dead)
             workers.add_metric((), found.workers)
         yield from (pending, oldest, dead, workers)
+        yield self._of_lanes()
         yield from self._of_feed()
         yield from self._of_charging()
+        yield self._of_retention()
         yield from self._of_valkey()
         yield self._of_pools()
+
+    def _of_lanes(self) -> Metric:
+        paused = GaugeMetricFamily(
+            "lane_paused_accounts",
+            "Accounts in which somebody has paused the lane (destination, as in the messaging metrics): what it holds "
+            f"waits, and is no part of inbox_oldest_pending_age_seconds. {_ABSENT}",
+            labels=("messaging_destination_name",),
+        )
+        if self._paused and _fresh(self._paused[0]):
+            for lane, accounts in self._paused[1].items():
+                paused.add_metric((queue_name(Lane(lane)),), accounts)
+        return paused
 
     def _of_feed(self) -> Iterable[Metric]:
         pending = GaugeMetricFamily(
@@ -139,6 +163,16 @@ class Reading(Collector):
                 gauge.add_metric((), float(getattr(self._charging[1], field)))
         return [gauge for gauge, _ in gauges]
 
+    def _of_retention(self) -> Metric:
+        overdue = GaugeMetricFamily(
+            "inbox_prune_overdue_seconds",
+            "How far the oldest body that may be pruned is past the days of its account; 0 without one. Above a day: "
+            f"upkeep does not get to it. {_ABSENT}",
+        )
+        if self._retention and _fresh(self._retention[0]):
+            overdue.add_metric((), self._retention[1])
+        return overdue
+
     def _of_valkey(self) -> Iterable[Metric]:
         keeps = GaugeMetricFamily(
             "valkey_noeviction", "1 where Valkey's maxmemory-policy is noeviction, else 0. Absent while it is away."
@@ -169,8 +203,11 @@ async def tick(ctx: Context) -> int:
     """Ask once. A server that does not answer leaves the last reading, which is not shown for long."""
     async with asyncio.timeout(READ_S), acquire(ctx.pool) as connection:
         reading.note(await backlog.read(connection, ALIVE_WITHIN))
+        reading.note_paused(await lanes.paused_accounts(connection))
         reading.note_feed(await deliveries.backlog(connection))
-        reading.note_charging(await recurring_orders.charging(connection, datetime.fromtimestamp(ctx.clock(), UTC)))
+        now = datetime.fromtimestamp(ctx.clock(), UTC)
+        reading.note_charging(await recurring_orders.charging(connection, now))
+        reading.note_retention(await retention.overdue_s(connection, now))
     memory = await ctx.lanes.memory()
     if memory:
         reading.note_valkey(*memory)

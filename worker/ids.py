@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from hashlib import blake2b
 
 
@@ -20,6 +21,11 @@ def new_id() -> str:
     raw[6] = 0x70 | (raw[6] & 0x0F)
     raw[8] = 0x80 | (raw[8] & 0x3F)
     return _text(bytes(raw))
+
+
+def first_at(at: datetime) -> str:
+    """The lowest id of what was made at this time or later."""
+    return _text(int(at.timestamp() * 1000).to_bytes(6, "big") + bytes(10))
 
 
 def derived_id(*parts: str) -> str:

@@ -43,6 +43,13 @@ log = structlog.get_logger("lanes")
 
 SLOTS: Mapping[Lane, int] = {Lane.PAYMENTS: 8, Lane.ORDERS: 8, Lane.BULK: 4, Lane.CHARGES: 16}
 """Jobs of a lane that one worker holds at once. Fewer batches are under way: jobs that wait are applied together."""
+DOES: Mapping[Lane, str] = {
+    Lane.PAYMENTS: "Payments, refunds, disputes",
+    Lane.ORDERS: "Orders and fulfilments",
+    Lane.BULK: "Imports and catch-up",
+    Lane.CHARGES: "Charges of recurring orders, at Stripe",
+}
+"""What each is for, in words."""
 JOB_TIMEOUT_S = 120
 """arq's own limit; the body ends itself long before."""
 IDS_A_JOB = 200

@@ -95,6 +95,13 @@ reconciliations = Counter(
     "Comparisons of a platform's list with the inbox by how they ended: done, failed.",
     ("result",),
 )
+audit_lost = Counter(
+    "audit_lost_total", "Changes that were made and could not be kept in the audit: the log names them as audit_lost."
+)
+bodies_pruned = Counter(
+    "inbox_bodies_pruned_total",
+    "Events whose bodies were pruned, since they were settled and older than their account keeps them.",
+)
 feed_deliveries = Counter(
     "feed_deliveries_total",
     "Attempts to tell a subscriber of the feed, by the type of the event and what became of it: delivered, retrying, "

@@ -19,6 +19,7 @@ TITLES = {
     405: "Method not allowed",
     408: "Body too slow",
     409: "Conflict",
+    410: "Gone",
     412: "Changed meanwhile",
     413: "Body too large",
     415: "Unsupported encoding",

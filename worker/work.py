@@ -35,7 +35,7 @@ from worker.serve import (
 )
 from worker.starting import patient
 from worker.store import workers
-from worker.upkeep import checkouts, feed, fees, forget, overdue, reconcile, statistics, sweep
+from worker.upkeep import checkouts, feed, fees, forget, overdue, reconcile, retain, statistics, sweep
 
 log = structlog.get_logger("work")
 
@@ -53,6 +53,7 @@ TICKS: tuple[tuple[Tick, float], ...] = (
     (fees.tick, fees.PERIOD_S),
     (parents.tick, parents.PERIOD_S),
     (forget.tick, forget.PERIOD_S),
+    (retain.tick, retain.PERIOD_S),
     (feed.tick, feed.PERIOD_S),
     (due.tick, due.PERIOD_S),
     (gauges.tick, gauges.PERIOD_S),

@@ -19,6 +19,9 @@ def _left_out() -> Any:
     return None
 
 
+Days = Annotated[int, Field(ge=1, le=36_500), Integral]
+
+
 class AccountPatch(Wire):
     """The settings to change. What is left out stays."""
 
@@ -49,6 +52,11 @@ class AccountPatch(Wire):
         "is sent again; what came of earlier charges is still found out. What fell due meanwhile is charged once it is "
         "off.",
     )
+    retention_days: Days | None = Field(
+        default_factory=_left_out,
+        description="How many days the bodies and headers of events that are applied or ignored are kept; null for "
+        "ever. The events themselves stay, so that a second delivery is still known for one.",
+    )
 
 
 class AccountBody(Wire):
@@ -62,6 +70,12 @@ class AccountBody(Wire):
     private_targets: bool
     charging_stopped_at: datetime | None = Field(
         description="Since when nothing is charged; null while charging is on."
+    )
+    charging_stopped_by: str | None = Field(
+        description="Who stopped it, as the timeline names them; or `command line`."
+    )
+    retention_days: int | None = Field(
+        description="How many days the bodies of settled events are kept; null for ever."
     )
     version: int
     created_at: datetime

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from schemas.api.fields import Amount, Currency, Id, Integral, Prose, Quantity, Slug, Text, Time, Url, Wire
+from schemas.api.fields import Amount, Currency, Flag, Id, Integral, Prose, Quantity, Slug, Text, Time, Url, Wire
 from schemas.api.order import Address, ItemWish
 from schemas.api.page import Page, PageQuery
 from schemas.checkout import EARLIEST_S, LATEST_S, USUAL_S, Standing
@@ -98,6 +98,9 @@ class CheckoutCreate(Wire):
 class CheckoutQuery(PageQuery):
     contact_id: Id | None = None
     order_id: Id | None = Field(None, description="Checkouts of this order.")
+    opened: Flag | None = Field(
+        None, description="`true`: whose session was opened; `false`: `opening`, `refused` and `given_up` ones."
+    )
     created_from: Time | None = Field(None, description="Asked for at this time or later.")
     created_to: Time | None = Field(None, description="Asked for before this time.")
 

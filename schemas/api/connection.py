@@ -54,7 +54,16 @@ class ConnectionCreate(Secrets):
 
 class ConnectionPatch(Secrets):
     keep_old: bool = Field(False, description="Put the new secrets before the old ones, which stay valid (rotation).")
+    end_old: bool = Field(
+        False, description="End every secret but the newest, once the provider signs with that (rotation is over)."
+    )
     settings: AnyJson | None = Field(None, description="In place of all settings.")
+
+    @model_validator(mode="after")
+    def _ends(self) -> ConnectionPatch:
+        if self.end_old and self.given is not None:
+            raise ValueError("`end_old` ends what is there: give no secret with it")
+        return self
 
 
 class ConnectionBody(Wire):

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from schemas.api.contact import LifetimeTotal
 from schemas.api.fields import Amount, Currency, Id, Text, Wire
 from schemas.api.page import Page, PageQuery
 
@@ -65,6 +66,10 @@ class DealBody(Wire):
     version: int
     created_at: datetime
     updated_at: datetime
+
+
+class DealCard(DealBody):
+    totals: list[LifetimeTotal] = Field(description="What its orders came to, by currency.")
 
 
 class DealPage(Page[DealBody]):

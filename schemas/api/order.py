@@ -23,8 +23,8 @@ from schemas.api.fields import (
     Wire,
     left_out,
 )
-from schemas.api.page import Page, PageQuery
-from schemas.order import ManagedBy, OrderSource, OrderType, PaymentStatus, ShippingStatus, Status
+from schemas.api.page import Page
+from schemas.order import ManagedBy, OrderSource, PaymentStatus, ShippingStatus, Status
 
 ChargeKind = Literal[
     "discount", "promotion", "tax", "shipping", "surcharges", "additional_cost", "other", "price_adjustment"
@@ -82,6 +82,22 @@ class ChargeWish(Wire):
         if self.mode == "fixed" and "." in self.value:
             raise ValueError("a fixed value is a whole number of minor units")
         return self
+
+
+class ItemEdit(ItemWish):
+    """A line of an order that is changed as a whole."""
+
+    id: Id | None = Field(
+        None,
+        description="A line that the order has: it stays that line, and of the other fields only what is given and "
+        "differs is changed. Left out, it is a new line.",
+    )
+
+
+class ChargeEdit(ChargeWish):
+    """A charge of an order that is changed as a whole."""
+
+    id: Id | None = Field(None, description="A charge that the order has, which it stays. Left out, it is a new one.")
 
 
 class OrderWish(Wire):
@@ -154,6 +170,12 @@ class OrderPatch(OrderWish):
     model_config = ConfigDict(json_schema_extra={"examples": [{"tracking_url": "https://carrier.example/track/1"}]})
 
     contact_id: Id = Field(default_factory=left_out)
+    items: list[ItemEdit] | None = Field(  # type: ignore[assignment]
+        None, max_length=1000, description="All lines of the order, in their order. What is not among them is removed."
+    )
+    charges: list[ChargeEdit] | None = Field(  # type: ignore[assignment]
+        None, max_length=100, description="All charges of the order, in their order. What is not among them is removed."
+    )
     currency: Currency = Field(default_factory=left_out)
     amount: Amount = Field(default_factory=left_out, description="Only where the order has no items of its own.")
     status: Literal["draft", "new", "processing", "completed"] = Field(default_factory=left_out)
@@ -161,26 +183,6 @@ class OrderPatch(OrderWish):
         default_factory=left_out, description="A note; refused where it follows from payments."
     )
     ordered_at: Time = Field(default_factory=left_out)
-
-
-class OrderQuery(PageQuery):
-    origin: Text | None = Field(None, description="The connection that brought it, or `api`, `manual`, `import`.")
-    external_id: Text | None = None
-    contact_id: Id | None = None
-    deal_id: Id | None = None
-    owner_id: Id | None = None
-    status: Status | None = None
-    payment_status: PaymentStatus | None = None
-    source: OrderSource | None = None
-    managed_by: ManagedBy | None = None
-    type: OrderType | None = None
-    parent_id: Id | None = Field(None, description="Made from this order.")
-    recurring_order_id: Id | None = Field(None, description="Made within this recurring order.")
-    created_from: Time | None = Field(None, description="Made at this time or later.")
-    created_to: Time | None = Field(None, description="Made before this time.")
-    q: Text | None = Field(
-        None, description="Begins the external id, the platform's number, or words of the title; or is the number."
-    )
 
 
 class Item(Wire):

@@ -46,5 +46,6 @@ class RefusalsBody(Wire):
 
 class VerifiedBody(Wire):
     events: list[str] = Field(description="Ids of the events that were let in.")
+    let_in: int = Field(description="How many those are.")
     duplicates: int = Field(description="Deliveries that verify now and were here already.")
     left: int = Field(description="Deliveries that do not verify, and stay in quarantine.")

@@ -22,6 +22,7 @@ class SalesPlanBody(Wire):
     id: str
     contact_id: str
     offer_id: str | None
+    offer_name: str | None
     manager_id: str
     manager_name: str
     note: str | None

@@ -114,6 +114,23 @@ async def test_filters_find_what_they_name(api: Api) -> None:
         assert (await api.ask("GET", f"/events?{query}")).status == 422
 
 
+async def test_D3_a_reason_finds_the_events_that_share_it_apart_from_ids_and_numbers(api: Api) -> None:
+    made = {}
+    for name, state, reason in (
+        ("first", "dead", "no order 17"), ("second", "dead", "no order 18"), ("waits", "waiting", "no order 17"),
+        ("other", "dead", "no contact 17"), ("ignored", "ignored", "no order 17"),
+    ):  # fmt: skip
+        made[name] = await stored(api)
+        async with api.shop.ctx.pool.acquire() as connection:
+            await inbox.settle(connection, api.shop.account_id, [inbox.Outcome(made[name], state, reason, None)])
+    for query, found in {
+        "reason=no+order+…": ["waits", "second", "first"], "reason=no+order+99&state=dead": ["second", "first"],
+        "reason=no+order+…&state=ignored": ["ignored"], "reason=no+contact+17": ["other"], "reason=no+order": [],
+        "reason=no+order+…&connection=shopify": [],
+    }.items():  # fmt: skip
+        assert sorted(ids((await api.get(f"/events?{query}"))["items"])) == sorted(made[name] for name in found), query
+
+
 async def test_pages_are_stable_while_events_arrive(api: Api) -> None:
     made = sorted([await stored(api) for _ in range(5)])  # all of one instant: their ids decide
     first = await api.get("/events?limit=2")

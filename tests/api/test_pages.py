@@ -123,6 +123,7 @@ MAKERS: dict[str, Maker] = {
     "list_events": an_event,
     "list_connections": a_connection,
     "list_tokens": a_token,
+    "list_audit": posted("/tokens", lambda: {"name": "t", "role": "rep"}),
     "list_deals": posted("/deals", lambda: {"title": "Tea"}),
     "list_stock_movements": a_movement,
     "list_sales_plans": posted("/contacts/{}/sales-plans", lambda: {"note": "soon"}),
@@ -139,6 +140,7 @@ MAKERS: dict[str, Maker] = {
 NOT_BY_TIME = {
     "list_stock": "is sorted by sku: what is added may come later in it",
     "list_accounts": "is the asker's own account",
+    "list_lanes": "holds every lane, always the same",
     "list_recurring_orders_orders": "shows the first on top: what is added comes last",
     "list_differences": "is one comparison's, which goes back in time: what is added comes later in it",
 }

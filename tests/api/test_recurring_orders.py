@@ -210,10 +210,12 @@ async def test_N5_a_switch_stops_all_charging_and_says_since_when(api: Api) -> N
     made = await planned(api)
     path = f"/accounts/{api.shop.account_id}"
     stopped = (await api.ask("PATCH", path, json={"charging_stopped": True})).json
-    assert stopped["charging_stopped_at"] == "2026-09-21T14:13:20Z"
+    assert (stopped["charging_stopped_at"], stopped["charging_stopped_by"]) == (
+        "2026-09-21T14:13:20Z", "token:first admin",
+    )  # fmt: skip
     assert (await do(api, made, "charge", 409))["code"] == "charging_stopped"
     resumed = (await api.ask("PATCH", path, json={"charging_stopped": False})).json
-    assert resumed["charging_stopped_at"] is None
+    assert (resumed["charging_stopped_at"], resumed["charging_stopped_by"]) == (None, None)
     await do(api, made, "charge")
 
 

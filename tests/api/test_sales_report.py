@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers import sales_report
 from tests.api.conftest import Api
 from tests.world import payload
+from worker.ids import new_id
+from worker.store import sales_report as store
 
 SALES = "/reports/sales"
 
@@ -124,6 +128,63 @@ async def test_S4_a_time_and_test_mode_are_asked_for(api: Api) -> None:
     assert with_test != (await api.get(asked))["totals"]
 
 
+async def test_S4_filters_narrow_the_report_to_the_orders_that_they_name(api: Api) -> None:
+    made = await _sales(api)
+    orders = {order["id"]: order for order in await api.pages("/orders", 50)}
+    teas = [order for order in orders.values() if order["offer_id"] == made["tea"]["id"]]
+    for query, wanted in {
+        f"offer_id={made['tea']['id']}": sum(o["amount_paid"] - o["amount_refunded"] for o in teas),
+        f"category_id={made['tea']['category_id']}&currency=BRL": 2400, f"manager_id={made['manager']}": 700,
+        f"contact_id={made['contact']}&currency=BRL": 2400, f"contact_id={new_id()}": 0, "system=cash": 2100,
+        "system=bank&currency=EUR": 2000, "confirmed=true": 1600,
+    }.items():  # fmt: skip
+        for by in ("currency", "offer", "contact", "payment_system", "day", "month"):
+            totals = (await api.get(f"{SALES}?by={by}&{query}"))["totals"]
+            assert sum(total["funds"] for total in totals) == wanted, (by, query)
+    assert (await api.ask("GET", f"{SALES}?offer_id=x&system=")).fields == ["offer_id", "system"]
+
+
+async def test_S4_by_day_and_month_of_the_accounts_calendar(api: Api) -> None:
+    await api.set(timezone="Asia/Tokyo")
+    contact = await api.contact()
+    for paid_at in ("2026-08-31T14:59:59Z", "2026-08-31T15:00:00Z"):
+        order = await api.order(contact, amount=500, items=None)
+        await api.post(f"/orders/{order['id']}/payments", {"amount": 500, "system": "cash", "paid_at": paid_at})
+    for by, keys in {"day": ["2026-08-31", "2026-09-01"], "month": ["2026-08", "2026-09"]}.items():
+        rows = (await api.get(f"{SALES}?by={by}&sort=name"))["items"]
+        assert _figures(rows, "key", "name", "orders", "funds") == [(key, key, 1, 500) for key in keys]
+
+
+async def test_S4_the_file_says_what_it_is_checked_by(api: Api) -> None:
+    await _sales(api)
+    asked = f"{SALES}.csv?by=offer&columns=name,currency,funds"
+    plain = (await api.ask("GET", asked)).raw.decode()
+    told = (await api.ask("GET", f"{asked}&control=true&units=major")).raw.decode()
+    rows, wanted = list(csv.reader(io.StringIO(told))), list(csv.reader(io.StringIO(plain)))
+    end = rows.index([])
+    assert [row[2] for row in rows[1:end]] == [f"{int(row[2]) / 100:.2f}" for row in wanted[1:]]
+    totals = (await api.get(f"{SALES}?by=offer"))["totals"]
+    assert rows[end + 1] == ["total", "orders", "amount", "received", "refunded", "funds"]
+    assert [(row[0], int(row[1]), row[5]) for row in rows[end + 2 : end + 2 + len(totals)]] == [
+        (total["currency"], total["orders"], f"{total['funds'] / 100:.2f}") for total in totals
+    ]
+    facts = {row[0]: row[1] for row in rows[end + 3 + len(totals) :]}
+    assert set(facts) == {"made_at", "from", "to", "by", "confirmed", "include_test", "amounts_in"}
+    assert facts["by"] == "offer"
+    assert "made_at" not in plain
+
+
+async def test_S4_a_report_that_takes_too_long_is_stopped_and_says_so(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "LONGEST", "100ms")
+    async with api.shop.ctx.pool.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        answer = await api.ask("GET", SALES)
+    assert (answer.status, answer.fields) == (422, ["from"])
+    assert "shorter time" in answer.json["detail"]
+
+
 GROUPS = st.lists(
     st.fixed_dictionaries(
         {
@@ -145,8 +206,19 @@ GROUPS = st.lists(
 def test_S4_sorting_and_summing_lose_nothing(groups: list[dict[str, Any]], sort: str) -> None:
     rows = sales_report.figures(groups)
     assert sorted(map(repr, sales_report.ordered(rows, sort))) == sorted(map(repr, rows))
+    column = sort.removeprefix("-")
+    for code in {row["currency"] for row in rows}:
+        told = [row[column] for row in sales_report.ordered(rows, sort) if row["currency"] == code]
+        values = [value for value in told if value is not None]
+        assert values == sorted(values, reverse=sort.startswith("-"))
+        assert told == values + [None] * (len(told) - len(values))
     for total in sales_report.totals(rows):
         of = [row for row in rows if row["currency"] == total["currency"]]
         assert total["funds"] == sum(row["funds"] for row in of) == total["received"] - total["refunded"]
-    read = list(csv.reader(io.StringIO(sales_report.table(rows, sales_report.COLUMNS), newline="")))
-    assert len(read) == len(rows) + 1
+    for major in (False, True):
+        read = list(csv.reader(io.StringIO(sales_report.table(rows, sales_report.COLUMNS, major=major), newline="")))
+        assert len(read) == len(rows) + 1
+        digits = {"BRL": 2, "EUR": 2, "JPY": 0} if major else dict.fromkeys(("BRL", "EUR", "JPY"), 0)
+        funds = [Decimal(line[-1]).scaleb(digits[line[2]]) for line in read[1:]]
+        assert funds == [row["funds"] for row in rows]
+        assert not any(line[0].startswith(("=", "+", "-", "@", "\t", "\r")) for line in read[1:])

@@ -119,3 +119,18 @@ async def test_I4_the_tokens_of_another_account_are_not_there(api: Api) -> None:
     stranger = await api.other_account()
     assert (await api.ask("DELETE", f"/tokens/{made['id']}", token=stranger)).status == 404
     assert (await api.ask("GET", "/orders", token=made["token"])).status == 200
+
+
+async def test_R4_a_rotation_is_over_once_the_old_secrets_are_ended(api: Api) -> None:
+    path = f"/connections/{api.shop.connections['shopify']}"
+    await api.ask("PATCH", path, json={"secret": "next", "keep_old": True})
+    refused = await api.ask("PATCH", path, json={"secret": "other", "end_old": True})
+    assert (refused.status, refused.json["code"]) == (422, "invalid")
+    ended = await api.ask("PATCH", path, json={"end_old": True})
+    assert ended.json["secrets"] == 1
+    row = await connections.get(api.shop.ctx.pool, api.shop.account_id, api.shop.connections["shopify"])
+    assert row
+    assert row.former_secrets
+    assert api.shop.ctx.vault.open(row.secrets) == ("next",)
+    assert api.shop.ctx.vault.open(row.former_secrets) == ("hush",), "it explains who still signs with it"
+    assert (await api.ask("PATCH", path, json={"end_old": True})).json["version"] == ended.json["version"]

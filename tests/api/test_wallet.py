@@ -13,7 +13,7 @@ from tests.api.conftest import Api, ids
 from tests.world import payload
 from worker.screens.ops.looks import FIRST, LANES
 from worker.screens.session import COOKIE
-from worker.store import overview, tokens
+from worker.store import lanes, overview, tokens
 
 SECRET_WORD = "Xanadu"
 
@@ -175,7 +175,13 @@ async def test_O12_the_overview_counts_the_events_of_their_orders_alone(wallets:
     assert all(count.events == 0 and count.oldest is None for count in part.open.values())
     assert (part.settled, part.failures, part.waiting, part.last_minute.events) == ({}, (), (), 0)
     assert sum(step.arrived + step.troubled + step.speed.tried for step in part.steps) == 0
-    assert all(lane.queued.events == lane.received == 0 for lane in part.lanes.values())
+    assert all(lane.received == 0 for lane in part.lanes.values())
+    async with shop.ctx.pool.acquire() as connection:
+        theirs = await lanes.work(connection, Reach(shop.account_id, wallets.rep_id), row["now"])
+        every = await lanes.work(connection, Reach(shop.account_id), row["now"])
+        assert await lanes.recent(connection, Reach(shop.account_id, wallets.rep_id), row["now"]) == {}
+    assert [one.queued.events for one in theirs.values()] == [0, 0, 0, 0]
+    assert sum(one.queued.events for one in every.values()) == 1
     assert all(one.last_at is None and one.events == 0 for one in part.connections)
 
 

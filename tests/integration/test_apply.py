@@ -15,7 +15,7 @@ from tests.world import World, payload
 from worker.apply import batch as applying
 from worker.errors import Transient
 from worker.ids import new_id
-from worker.store import inbox
+from worker.store import inbox, replays
 from worker.store.db import transaction
 from worker.upkeep import overdue, sweep
 
@@ -359,7 +359,7 @@ async def test_two_sessions_that_share_a_reference_to_nothing_stay_two_sales(sho
 async def test_rearming_an_event_applies_it_again_without_effect(shop: World) -> None:
     event = await shop.deliver("stripe", checkout(1))
     before = await shop.books()
-    assert await inbox.rearm(shop.ctx.pool, shop.account_id, event) == "payments"
+    assert await replays.rearm_one(shop.ctx.pool, shop.account_id, event) == "payments"
     [row] = await shop.rows("SELECT state, next_attempt_at - now() AS pause FROM event_states")
     assert row["state"] == "received"
     assert row["pause"] <= timedelta(seconds=5)

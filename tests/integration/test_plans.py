@@ -16,6 +16,7 @@ ACCOUNTED = {
     "inbox.due_events": "reads the index of what is due, oldest first, up to a limit",
     "inbox.kept_accounts": "steps through the index of what is kept for registries that are off, an account a step",
     "inbox.release_kept": "reads the index of what is kept, and of what is received, up to a limit",
+    "inbox.held_lanes": "steps through the index of what paused lanes hold, a lane of an account a step",
     "inbox.forget_batches": "batches under way are few",
     "inbox.orphaned_batches": "batches under way are few",
     "outbox.wanted": "an account has at most a hundred subscribers",

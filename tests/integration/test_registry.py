@@ -10,7 +10,7 @@ import pytest
 from tests.world import SilentLanes, World, edited, payload
 from worker.actions import accounts
 from worker.cli.checkup import work_findings
-from worker.store import backlog, checks, health, inbox
+from worker.store import backlog, checks, health, inbox, replays
 from worker.store.db import acquire
 from worker.upkeep import sweep
 
@@ -110,7 +110,7 @@ async def test_O13_what_is_kept_raises_no_alarm_nor_does_its_age_once_it_is_let_
 async def test_O13_an_event_that_was_applied_before_waits_beside_its_order_when_it_is_replayed(shop: World) -> None:
     event = await shop.deliver("shopify", payload("shopify", "orders_create__minimal.json"), "orders/create")
     await switch(shop, on=False)
-    await inbox.rearm(shop.ctx.pool, shop.account_id, event)
+    await replays.rearm_one(shop.ctx.pool, shop.account_id, event)
     await shop.apply([event])
     assert await shop.states() == {event: ("waiting", "registry_off")}
     assert await checks.broken(shop.ctx.pool) == {}

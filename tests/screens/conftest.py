@@ -12,9 +12,13 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from tests.api.conftest import Api, Served
+from tests.screens.till import Till, till_of
 from tests.world import World, world
 from worker.context import CONTEXT, Context
 from worker.screens.routes import add_routes
+from worker.screens.session import COOKIE
+from worker.serve import make_app
 from worker.store import tokens
 from worker.store.inbox import NewEvent
 from worker.store.overview import Span
@@ -109,3 +113,39 @@ def shown(page: str, attribute: str, name: str) -> str:
     """The text of `<strong data-figure="rate">` and the like."""
     _, _, rest = page.partition(f'data-{attribute}="{name}">')
     return rest.partition("<")[0]
+
+
+@pytest.fixture
+async def till(database: str) -> AsyncIterator[Till]:
+    async with till_of(database) as found:
+        yield found
+
+
+class Office:
+    """A whole receiver, its API to make things with and its screens to look at; `page` is as somebody sees it."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+
+    async def ask(self, path: str, token: str | None = None) -> tuple[int, str, str]:
+        """(status, where it leads, text) of a page, to an administrator unless a token is given."""
+        pool = self.api.shop.ctx.pool
+        actor = await tokens.find(pool, token or self.api.admin)
+        assert actor is not None
+        session = await tokens.grant(pool, actor.account_id, actor.token_id, "session")
+        headers = {"Cookie": f"{COOKIE}={session}"}
+        async with self.api.client.get(path, headers=headers, allow_redirects=False) as answer:
+            return answer.status, answer.headers.get("Location", ""), await answer.text()
+
+    async def page(self, path: str, token: str | None = None) -> str:
+        status, _, text = await self.ask(path, token)
+        assert status == 200, (status, path)
+        return text
+
+
+@pytest.fixture
+async def office(database: str) -> AsyncIterator[Office]:
+    async with world(database) as shop:
+        admin = await tokens.issue(shop.ctx.pool, shop.account_id, "first admin", "admin")
+        async with TestClient(Served(make_app(shop.ctx))) as client:
+            yield Office(Api(shop, client, admin))

@@ -211,7 +211,9 @@ async def test_R6_D2_a_connection_says_what_it_refused_and_why_in_words(desk: De
     page = await desk.page()
     assert "Nothing has arrived yet" in page
     found = dict(re.findall(r'<tr data-key="(\w+)">(.*?)</tr>', page, re.DOTALL))
-    assert '<span class="badge is-refused">1,234 refused</span><small>wrong secret</small>' in found["stripe"]
+    page_of = f"/connections/{desk.shop.connections['stripe']}#refused"
+    badge = f'<a href="{page_of}"><span class="badge is-refused">1,234 refused</span></a>'
+    assert f"{badge}<small>wrong secret</small>" in found["stripe"]
     assert "clock off by 11 min (old)" in found["standard"]
     assert "refused</span>" not in found["shopify"]
     day = dict(re.findall(r'<tr data-key="(\w+)">(.*?)</tr>', await desk.page("/?range=24h"), re.DOTALL))

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from handlers import wishes
+from handlers import parts, wishes
 from handlers.derive import derive, has_payment_facts
 from handlers.errors import Locked, Refused
 from handlers.merge import add, state
 from schemas.fact import Dossier, Kind, Reading
 from schemas.order import Order, OrderSource
-from schemas.stated import Claim, Form
+from schemas.stated import Claim, Form, Line
 
 NOW = 1_700_000_000_000_000
 
@@ -155,3 +157,34 @@ def test_T3_an_order_that_holds_money_is_neither_reopened_nor_voided() -> None:
     for status in ("new", "void"):
         with pytest.raises(Refused, match="not returned"):
             edit(dossier, status=status)
+
+
+LINES = st.builds(
+    Line,
+    key=st.just("1"),
+    name=st.text(min_size=1, max_size=5),
+    sku=st.none() | st.text(min_size=1, max_size=3),
+    quantity=st.decimals(min_value="0.001", max_value=1000, places=3).map(str),
+    unit_price=st.integers(0, 10_000),
+    tax_rate=st.none() | st.sampled_from(["0", "22", "8.875"]),
+    discount=st.integers(0, 500),
+    subtotal=st.integers(0, 10**7),  # as a sender stated them, whatever follows from price and quantity
+    tax=st.integers(0, 10**6),
+    total=st.integers(0, 10**7),
+)
+
+
+@given(LINES)
+def test_O7_a_line_that_is_repeated_as_it_stands_is_the_same_line(line: Line) -> None:
+    said = ("name", "sku", "quantity", "unit_price", "tax_rate", "discount", "delivery_method", "service")
+    assert parts.kept_line(line, {name: getattr(line, name) for name in said}) == line
+    assert parts.kept_line(line, {}) == line
+
+
+@given(LINES, st.integers(1, 99))
+def test_O7_a_line_whose_price_is_changed_is_counted_anew_and_keeps_the_rest(line: Line, more: int) -> None:
+    changed = parts.kept_line(line, {"name": line.name, "unit_price": line.unit_price + more})
+    fresh = parts.changed_line(line, {"unit_price": line.unit_price + more})
+    assert changed == fresh
+    assert (changed.key, changed.name, changed.quantity) == (line.key, line.name, line.quantity)
+    assert changed.total == changed.subtotal - changed.discount + changed.tax

@@ -13,16 +13,26 @@ import msgspec
 from handlers import money
 from handlers.errors import Refused
 from worker.charging import holding
-from worker.store import accounts
+from worker.store import accounts, retention
 from worker.store.accounts import Account
 from worker.store.db import Pool, transaction
 
+COMMAND_LINE = "command line"
+"""Who acts where nobody has signed in: whoever has the shell of the host."""
+
 
 async def change(
-    pool: Pool, account_id: str, changes: Mapping[str, Any], if_match: int | None = None, *, now: datetime | None = None
+    pool: Pool,
+    account_id: str,
+    changes: Mapping[str, Any],
+    if_match: int | None = None,
+    *,
+    now: datetime | None = None,
+    by: str = COMMAND_LINE,
 ) -> Account:
     """The account with the given settings in place of those it had. What is not named stays, and a change that changes
     nothing leaves the version as it is. What fell due while the registry was off is held until a person releases it.
+    `by`: who asks for it.
 
     Raises Refused: `version`; `invalid` for a currency or time zone that there is not.
     """
@@ -41,10 +51,13 @@ async def change(
             given["retry_intervals_s"] = tuple(given["retry_intervals_s"])
         if "charging_stopped" in given:
             stopped = given.pop("charging_stopped")
-            given["charging_stopped_at"] = (held.charging_stopped_at or now) if stopped else None
+            if stopped != bool(held.charging_stopped_at):
+                given.update(charging_stopped_at=now if stopped else None, charging_stopped_by=by if stopped else None)
         wanted = msgspec.structs.replace(held, **given)
         if wanted != held:
             await accounts.save(connection, wanted)
+        if wanted.retention_days != held.retention_days:
+            await retention.hurry(connection, account_id)
         if wanted.registry_enabled and not held.registry_enabled:
             await holding.hold_back(connection, account_id, now)
         return await accounts.get(connection, account_id)

@@ -13,6 +13,7 @@ from handlers.derive import derive
 from handlers.errors import Refused
 from schemas.account import Actor
 from schemas.fact import Dossier
+from schemas.order import OrderSource
 from schemas.stated import Hand, Line
 from worker.actions import naming, references
 from worker.actions.orders import given, micros_now, stated, write_new
@@ -54,7 +55,7 @@ async def create(ctx: Context, actor: Actor, parent_id: str, request: BaseModel)
         def made(names: Mapping[str, str | int | None]) -> Hand:
             return wishes.child(
                 kept, parent, now=now, parent_id=parent_id, template=template, names=names, lines=lines,
-                charges=rules.charges(parent, template, lines),
+                charges=rules.charges(parent, template, lines), origin=actor.origin, source=OrderSource(actor.origin),
             )  # fmt: skip
 
         hand = made(names)

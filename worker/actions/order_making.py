@@ -27,7 +27,6 @@ from worker.store.accounts import Account
 from worker.store.contacts import Contact
 from worker.store.db import Pooled, transaction
 
-ORIGIN = "api"
 OWN = "daybook:own"
 """The key of an account's own contact."""
 _TOGETHER = 25
@@ -90,7 +89,7 @@ async def create(ctx: Context, actor: Actor, request: BaseModel) -> tuple[str, b
         try:
             async with transaction(ctx.pool) as connection:
                 if asked.external_id:
-                    found = await orders.find_externals(connection, actor.account_id, ORIGIN, [asked.external_id])
+                    found = await orders.find_externals(connection, actor.account_id, actor.origin, [asked.external_id])
                     if found:
                         await _check_seen(connection, access.reach(actor), found[asked.external_id][0])
                         return _same(found[asked.external_id], asked.normalised), False
@@ -139,7 +138,7 @@ async def _create_together(
         names = [asked.external_id for asked in some if asked.external_id]
         if names:
             await dossiers.lock_refs(connection, actor.account_id, names)
-        found = await orders.find_externals(connection, actor.account_id, ORIGIN, names) if names else {}
+        found = await orders.find_externals(connection, actor.account_id, actor.origin, names) if names else {}
         for asked in some:
             if asked.external_id in found:
                 try:
@@ -197,7 +196,10 @@ async def _make(ctx: Context, connection: Pooled, actor: Actor, some: Sequence[_
             slug = asked.wish.get("template") or OrderType.SALE
             if slug not in used:
                 raise templates.unknown(slug)
-            hand = await wished(connection, within, account, used[slug][0], asked.wish, known, now)
+            hand = await wished(
+                connection, within, account, used[slug][0], asked.wish, known, now,
+                origin=actor.origin, source=OrderSource(actor.origin),
+            )  # fmt: skip
         except Refused as error:
             refused[asked.order_id] = error
         else:
@@ -222,8 +224,8 @@ async def wished(
     known: set[str],
     now: int,
     *,
-    origin: str = ORIGIN,
-    source: OrderSource = OrderSource.API,
+    origin: str,
+    source: OrderSource,
 ) -> Hand:
     """The statement that makes the order of this wish. `known`: the contacts named that are within reach."""
     if wish.get("contact_id") is None and template.type == OrderType.TRANSFER:

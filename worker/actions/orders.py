@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -23,7 +23,7 @@ from worker.actions import catalog, references
 from worker.apply import parents
 from worker.apply.rebuild import write
 from worker.context import Context
-from worker.ids import new_id
+from worker.ids import new_id, part_ids
 from worker.store import children, dossiers, order_reads, orders
 from worker.store.children import Family
 from worker.store.db import Pooled, transaction
@@ -85,11 +85,10 @@ async def patch(ctx: Context, actor: Actor, order_id: str, changes: Mapping[str,
     `deal_unknown`, `owner_unknown`, `location_unknown`, `not_owner`, `invalid`, and those of the flow).
     """
     wish = {name: _plain(value) for name, value in changes.items()}
-    if wish.get("items"):
-        wish["items"] = _keyed(wish["items"])
 
     async def look_up(connection: Pooled, order: Order) -> None:
         locks.check(order, wish)
+        wish.update(placed(order_id, order, wish))
         wish.update(await catalog.to_edit(connection, actor.account_id, wish, order.currency))
 
     def asked(found: Editing) -> Hand:
@@ -154,10 +153,33 @@ async def edit(
         await parents.settle(ctx, account_id, [parent_id])
 
 
-def _keyed(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Lines that replace an order's: new ones, so under keys that no line had before."""
-    stem = new_id()[-12:]
-    return [{**item, "key": f"{stem}-{position}"} for position, item in enumerate(items, 1)]
+def placed(order_id: str, order: Order, wish: Mapping[str, Any]) -> dict[str, Any]:
+    """The wish's `items` and `charges` as the rules take them: with the `place` of the order's own part where they name
+    one, else under a key that no part had before. Refused (`invalid`) for an id that is not there, or comes twice."""
+    found: dict[str, Any] = {}
+    for noun, kind, held in (("items", "line", order.lines), ("charges", "charge", order.charges)):
+        if not wish.get(noun):
+            continue
+        ids = part_ids(order_id, kind, [part.key for part in held])
+        places = {id_: place for place, id_ in enumerate(ids)}
+        stem = new_id()[-12:]
+        found[noun] = [
+            {**part, "place": _place(noun, position, places, part["id"])}
+            if part.get("id")
+            else {**part, "key": f"{stem}-{position}"}
+            for position, part in enumerate(wish[noun])
+        ]
+    return found
+
+
+def _place(noun: str, position: int, places: dict[str, int], part_id: str) -> int:
+    place = places.pop(part_id, None)
+    if place is None:
+        raise Refused(
+            "invalid", f"The order has no part {part_id} among its {noun}, or it is named twice.",
+            field=f"{noun}.{position}.id", remedy="Get the order, and use each id that it shows once, or leave it out.",
+        )  # fmt: skip
+    return place
 
 
 def micros_now(ctx: Context) -> int:

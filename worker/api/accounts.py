@@ -10,7 +10,7 @@ from schemas.account import Permission
 from schemas.api.account import AccountBody, AccountPage, AccountPatch
 from schemas.api.page import PageQuery
 from worker.actions import accounts as actions
-from worker.api import cursor
+from worker.api import audited, cursor
 from worker.api.operation import Ask, Operations, answer, missing
 from worker.store import accounts
 from worker.store.accounts import Account
@@ -53,7 +53,9 @@ async def change_account(ask: Ask, account_id: str, body: AccountPatch) -> web.R
     expected = ask.expected((await _own(ask)).version)
     now = datetime.fromtimestamp(ask.ctx.clock(), UTC)
     changes = body.model_dump(exclude_unset=True)
-    return _shown(await actions.change(ask.ctx.pool, account_id, changes, expected, now=now))
+    changed = await actions.change(ask.ctx.pool, account_id, changes, expected, now=now, by=ask.actor.label)
+    audited.note(ask.request, **changes)
+    return _shown(changed)
 
 
 async def _own(ask: Ask) -> Account:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from handlers.checkout import standing
 from schemas.account import Permission
 from schemas.api.checkout import CheckoutBody, CheckoutCreate, CheckoutPage, CheckoutQuery
 from schemas.checkout import Standing
 from worker.actions import checkouts as actions
-from worker.api import cursor
+from worker.api import checkout_views, cursor
 from worker.api.idempotency import key_of
 from worker.api.operation import Ask, Operations, answer, missing
-from worker.store import checkouts, dossiers, search
-from worker.store.records import Row
+from worker.store import checkouts, search
 from worker.store.snapshot import snapshot
 
 OPERATIONS = Operations("checkouts", registry=True)
@@ -28,7 +26,9 @@ async def list_checkouts(ask: Ask, query: CheckoutQuery) -> web.Response:
     async with snapshot(ask.ctx.pool) as connection:
         found = await search.checkouts(connection, ask.reach, given, before, query.limit + 1)
         rows = await checkouts.read(connection, ask.reach, [id_ for _, id_ in found[: query.limit]])
-    return answer(cursor.page(CheckoutPage, [_body(row) for row in rows], found, "checkouts", query.limit))
+    return answer(
+        cursor.page(CheckoutPage, [checkout_views.body(row) for row in rows], found, "checkouts", query.limit)
+    )
 
 
 @OPERATIONS.declare("GET", "/checkouts/{checkout_id}", "Get a checkout", answer=CheckoutBody)
@@ -80,15 +80,6 @@ async def _shown(ask: Ask, checkout_id: str, *, made: bool = False) -> web.Respo
         rows = await checkouts.read(connection, ask.reach, [checkout_id])
     if not rows:
         return missing("checkouts")
-    body = _body(rows[0])
+    body = checkout_views.body(rows[0])
     opening = body.status is Standing.OPENING
     return answer(body, (202 if opening else 201) if made else 200)
-
-
-def _body(row: Row) -> CheckoutBody:
-    given = {name: value for name, value in row.items() if name not in ("state", "dossier")}
-    content = row["dossier"]
-    status = standing(row["state"], row["session_id"], None if content is None else dossiers.decode(content))
-    if status is not Standing.OPEN:
-        given["url"] = None
-    return CheckoutBody(**given, status=status)

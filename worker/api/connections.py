@@ -7,7 +7,7 @@ from aiohttp import web
 from schemas.account import Permission
 from schemas.api.connection import ConnectionBody, ConnectionCreate, ConnectionPage, ConnectionPatch
 from schemas.api.page import PageQuery
-from worker.api import cursor
+from worker.api import audited, cursor
 from worker.api.operation import Ask, Operations, answer, missing
 from worker.store import connections
 from worker.store.connections import ConnectionRow
@@ -62,6 +62,7 @@ async def create_connection(ask: Ask, body: ConnectionCreate) -> web.Response:
     row = await connections.add(
         ask.ctx.pool, ask.ctx.vault, ask.actor.account_id, body.name, body.provider, body.given or [], body.settings
     )
+    audited.note(ask.request, name=row.name, fields=sorted(body.model_fields_set))
     response = _shown(ask, row, status=201)
     response.headers["Location"] = f"/api/v1/connections/{row.id}"
     return response
@@ -79,7 +80,7 @@ async def create_connection(ask: Ask, body: ConnectionCreate) -> web.Response:
 )
 async def change_connection(ask: Ask, connection_id: str, body: ConnectionPatch) -> web.Response:
     """New secrets, settings, or both. With `keep_old` the old secrets stay valid beside the new ones, so that no
-    delivery is lost while the provider changes over.
+    delivery is lost while the provider changes over; `end_old` ends them once it has.
     """
     held = await connections.get(ask.ctx.pool, ask.actor.account_id, connection_id)
     if held is None:
@@ -91,9 +92,11 @@ async def change_connection(ask: Ask, connection_id: str, body: ConnectionPatch)
         connection_id,
         secrets=body.given,
         keep_old=body.keep_old,
+        end_old=body.end_old,
         settings=body.settings,
         if_version=ask.expected(held.version),
     )
+    audited.note(ask.request, name=held.name, fields=sorted(body.model_fields_set))
     return _shown(ask, row) if row else missing("connections")
 
 

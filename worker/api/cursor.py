@@ -21,7 +21,7 @@ from schemas.api.fields import UUID, Wire
 from schemas.api.page import Page
 
 P = TypeVar("P", bound="Page[Any]")
-_LATEST = 253_402_300_800_000_000  # the year 10000
+LATEST = 253_402_300_800_000_000  # the year 10000
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -49,7 +49,7 @@ def decode(name: str, cursor: str | None) -> Place | None:
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         place = msgspec.json.decode(raw, type=Place)
-        if place.list == name and 0 <= place.at < _LATEST and re.fullmatch(UUID, place.id):
+        if place.list == name and 0 <= place.at < LATEST and re.fullmatch(UUID, place.id):
             return place
     except (binascii.Error, ValueError, msgspec.MsgspecError):
         pass

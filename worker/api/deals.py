@@ -6,12 +6,14 @@ from aiohttp import web
 
 from handlers import access
 from schemas.account import Permission
-from schemas.api.deal import DealBody, DealCreate, DealPage, DealPatch, DealQuery
+from schemas.api.contact import LifetimeTotal
+from schemas.api.deal import DealBody, DealCard, DealCreate, DealPage, DealPatch, DealQuery
 from worker.actions import deals as actions
 from worker.api.lists import newest_first
 from worker.api.operation import Ask, Operations, answer, missing
 from worker.store import deals, search
 from worker.store.db import acquire
+from worker.store.snapshot import snapshot
 
 OPERATIONS = Operations("deals")
 
@@ -24,9 +26,9 @@ async def list_deals(ask: Ask, query: DealQuery) -> web.Response:
     )  # fmt: skip
 
 
-@OPERATIONS.declare("GET", "/deals/{deal_id}", "Get a deal", answer=DealBody, headers=("ETag",))
+@OPERATIONS.declare("GET", "/deals/{deal_id}", "Get a deal", answer=DealCard, headers=("ETag",))
 async def get_deal(ask: Ask, deal_id: str) -> web.Response:
-    """One deal. Its orders are at `GET /api/v1/orders?deal_id=`."""
+    """One deal, with what its orders came to by currency. They are at `GET /api/v1/orders?deal_id=`."""
     return await _shown(ask, deal_id)
 
 
@@ -36,7 +38,7 @@ async def get_deal(ask: Ask, deal_id: str) -> web.Response:
     "Create a deal",
     permission=Permission.CRM_MANAGE,
     body=DealCreate,
-    answer=DealBody,
+    answer=DealCard,
     statuses={201: "Created."},
     headers=("ETag", "Location"),
 )
@@ -54,7 +56,7 @@ async def create_deal(ask: Ask, body: DealCreate) -> web.Response:
     "Change a deal",
     permission=Permission.CRM_MANAGE,
     body=DealPatch,
-    answer=DealBody,
+    answer=DealCard,
     errors=(412,),
     headers=("ETag",),
 )
@@ -71,6 +73,10 @@ async def change_deal(ask: Ask, deal_id: str, body: DealPatch) -> web.Response:
 
 
 async def _shown(ask: Ask, deal_id: str, *, status: int = 200) -> web.Response:
-    async with acquire(ask.ctx.pool) as connection:
+    async with snapshot(ask.ctx.pool) as connection:
         rows = await deals.read(connection, ask.reach, [deal_id])
-    return answer(DealBody(**rows[0]), status, ETag=f'"{rows[0]["version"]}"') if rows else missing("deals")
+        totals = await deals.totals(connection, ask.reach, deal_id)
+    if not rows:
+        return missing("deals")
+    card = DealCard(**rows[0], totals=[LifetimeTotal(**row) for row in totals])
+    return answer(card, status, ETag=f'"{card.version}"')

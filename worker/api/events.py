@@ -6,9 +6,11 @@ from aiohttp import web
 
 from schemas.account import Permission
 from schemas.api.event import EventBody, EventPage, EventQuery
+from worker.actions.replay import REMEDY
 from worker.api.lists import newest_first
 from worker.api.operation import JSON, Ask, Operations, answer, missing
-from worker.store import event_reads, inbox, search
+from worker.problems import problem
+from worker.store import event_reads, search
 from worker.store.db import acquire
 
 OPERATIONS = Operations("events")
@@ -25,44 +27,23 @@ async def list_events(ask: Ask, query: EventQuery) -> web.Response:
 @OPERATIONS.declare("GET", "/events/{event_id}", "Get an event", permission=Permission.OPS_VIEW, answer=EventBody)
 async def get_event(ask: Ask, event_id: str) -> web.Response:
     """One verified delivery, and what became of it."""
-    return await _shown(ask, event_id)
+    async with acquire(ask.ctx.pool) as connection:
+        rows = await event_reads.read(connection, ask.reach, [event_id])
+    return answer(EventBody(**rows[0])) if rows else missing("events")
 
 
 @OPERATIONS.declare(
-    "GET", "/events/{event_id}/body", "Get an event's body", permission=Permission.OPS_VIEW, answer=JSON
+    "GET", "/events/{event_id}/body", "Get an event's body", permission=Permission.OPS_VIEW, answer=JSON, errors=(410,)
 )
 async def get_event_body(ask: Ask, event_id: str) -> web.Response:
-    """The raw bytes, exactly as they were signed."""
+    """The raw bytes, exactly as they were signed. 410 once they were pruned, after the days that the account keeps."""
     async with acquire(ask.ctx.pool) as connection:
-        body = await event_reads.body(connection, ask.reach, event_id)
-    if body is None:
+        found = await event_reads.body(connection, ask.reach, event_id)
+    if found is None:
         return missing("events")
+    body, pruned_at = found
+    if pruned_at is not None:
+        return problem(410, f"Its body was pruned at {pruned_at:%Y-%m-%dT%H:%M:%SZ}. {REMEDY}", code="pruned")
     # Somebody else's bytes under our own address: a browser is to show them as data and as nothing else.
     headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
     return web.Response(body=body, content_type=JSON, headers=headers)
-
-
-@OPERATIONS.declare(
-    "POST",
-    "/events/{event_id}/replay",
-    "Replay an event",
-    permission=Permission.OPS_REPLAY,
-    answer=EventBody,
-    statuses={202: "It will be applied again."},
-)
-async def replay_event(ask: Ask, event_id: str) -> web.Response:
-    """Apply it again, with its attempts counted anew. Harmless on what was applied already."""
-    async with acquire(ask.ctx.pool) as connection:
-        if not await event_reads.sees(connection, ask.reach, event_id):
-            return missing("events")
-    lane = await inbox.rearm(ask.ctx.pool, ask.actor.account_id, event_id)
-    if lane is None:
-        return missing("events")
-    ask.ctx.lanes.signal(lane, ask.actor.account_id, [event_id])
-    return await _shown(ask, event_id, status=202)
-
-
-async def _shown(ask: Ask, event_id: str, *, status: int = 200) -> web.Response:
-    async with acquire(ask.ctx.pool) as connection:
-        rows = await event_reads.read(connection, ask.reach, [event_id])
-    return answer(EventBody(**rows[0]), status) if rows else missing("events")

@@ -66,6 +66,7 @@ def document(operations: Sequence[Operation]) -> Schema:
         models += [(model, "validation") for model in (operation.query, operation.body) if model]
         if isinstance(operation.answer, type):
             models.append((operation.answer, "serialization"))
+        models += [(model, "serialization") for model in operation.answers.values()]
     keys, found = models_json_schema(list(dict.fromkeys(models)), ref_template="#/components/schemas/{model}")
     schemas: Schema = dict(found.get("$defs", {}))
     queries = {model: schemas.pop(_name(keys[(model, mode)])) for model, mode in keys if model in _queries(operations)}
@@ -142,7 +143,8 @@ def _operation(operation: Operation, refs: Mapping[Model, Schema], query: Schema
         "responses": _responses(operation, refs),
     }
     if operation.body:
-        described["requestBody"] = {"required": True, "content": {JSON: {"schema": refs[operation.body]}}}
+        required = not operation.body_optional
+        described["requestBody"] = {"required": required, "content": {JSON: {"schema": refs[operation.body]}}}
     return {name: value for name, value in described.items() if value != []}
 
 
@@ -189,10 +191,11 @@ def _responses(operation: Operation, refs: Mapping[Model, Schema]) -> Schema:
     found: Schema = {}
     for status, told in operation.statuses.items():
         response: Schema = {"description": told}
-        if isinstance(operation.answer, str):
-            response["content"] = {operation.answer: {}}
-        elif operation.answer is not None:
-            response["content"] = {JSON: {"schema": refs[operation.answer]}}
+        model = operation.answers.get(status, operation.answer)
+        if isinstance(model, str):
+            response["content"] = {model: {}}
+        elif model is not None:
+            response["content"] = {JSON: {"schema": refs[model]}}
         names = [name for name in operation.headers if name != "Location" or status == 201]
         if operation.method == "POST":
             names.append(idempotency.REPLAYED)

@@ -19,6 +19,8 @@ from handlers import access
 from handlers.errors import Refused
 from schemas.account import Actor, Permission, Reach
 from schemas.api.fields import SLUG, UUID
+from schemas.provider import Lane
+from worker.api import audited
 from worker.api.bodies import read, unambiguous
 from worker.api.guard import admit
 from worker.api.idempotency import HEADER, once
@@ -29,6 +31,7 @@ from worker.problems import problem
 PREFIX = "/api/v1"
 JSON = "application/json"
 _PARAMETER = re.compile(r"\{(\w+)\}")
+_PATTERNS = {"slug": SLUG, "lane": f"^(?:{'|'.join(Lane)})$"}
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,15 @@ Handler = Callable[..., Awaitable[web.Response]]
 
 
 def pattern_of(parameter: str) -> str:
-    """What a parameter of a path looks like: an id, or a slug where it is called so."""
-    return SLUG if parameter == "slug" else UUID
+    """What a parameter of a path looks like: an id, unless its name says otherwise."""
+    return _PATTERNS.get(parameter, UUID)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """`answer` is the model of the good answer, or a media type, or None for an empty one; `statuses` are the good
-    statuses with what each means; `errors` are those beyond what the declaration implies. `registry`: it is about what
+    """`answer` is the model of the good answer, or a media type, or None for an empty one; `answers` are those of
+    statuses that answer with another; `statuses` are the good statuses with what each means; `body_optional`: no body
+    is as good as an empty object; `errors` are those beyond what the declaration implies. `registry`: it is about what
     the order registry holds, and refused while that is off (O13); `secret`: its good answer holds a secret."""
 
     method: str
@@ -82,7 +86,9 @@ class Operation:
     permission: Permission | None
     query: type[BaseModel] | None
     body: type[BaseModel] | None
+    body_optional: bool
     answer: type[BaseModel] | str | None
+    answers: Mapping[int, type[BaseModel]]
     statuses: Mapping[int, str]
     errors: tuple[int, ...]
     headers: tuple[str, ...]
@@ -131,6 +137,7 @@ class Operation:
             return refused
         response = await self.handler(Ask(request.app[CONTEXT], actor, request), **given)
         response.headers.setdefault("Cache-Control", "no-store")
+        await audited.keep(request, actor, self, given.get("body"), response)
         return response
 
     def _read_query(self, request: web.Request, given: dict[str, Any]) -> web.Response | None:
@@ -152,6 +159,9 @@ class Operation:
         if self.body is None:
             return None
         content = await read(request)
+        if self.body_optional and not content:
+            given["body"] = self.body()
+            return None
         if not _is_json(request):
             return problem(415, "Send application/json, without Content-Encoding.")
         try:
@@ -197,7 +207,9 @@ class Operations(list[Operation]):
         permission: Permission | None = None,
         query: type[BaseModel] | None = None,
         body: type[BaseModel] | None = None,
+        body_optional: bool = False,
         answer: type[BaseModel] | str | None = None,
+        answers: Mapping[int, type[BaseModel]] | None = None,
         statuses: Mapping[int, str] | None = None,
         errors: tuple[int, ...] = (),
         headers: tuple[str, ...] = (),
@@ -220,7 +232,9 @@ class Operations(list[Operation]):
                     permission=permission,
                     query=query,
                     body=body,
+                    body_optional=body_optional,
                     answer=answer,
+                    answers=answers or {},
                     statuses=statuses or {200: "As asked."},
                     errors=errors,
                     headers=headers,

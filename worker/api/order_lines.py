@@ -15,6 +15,8 @@ from schemas.catalog import Value
 from worker.api import order_views
 from worker.api.operation import Ask, Operations, answer, missing
 from worker.store import order_reads, product_templates, products
+from worker.store.db import Pooled
+from worker.store.order_reads import OrderRows
 from worker.store.records import Row
 from worker.store.snapshot import snapshot
 
@@ -27,26 +29,35 @@ async def list_order_lines(ask: Ask, order_id: str) -> web.Response:
     line's cells. Attributes are those of the moment of sale where the order was made with them, else the product's.
     A cell that cannot be computed says why.
     """
-    account_id = ask.actor.account_id
     async with snapshot(ask.ctx.pool) as connection:
         order_id = await order_reads.surviving(connection, ask.reach, order_id) or order_id
         orders = await order_reads.read(connection, ask.reach, [order_id])
         if not orders:
             return missing("orders")
-        rows = orders[0]
-        skus = {row["sku"] for row in rows.items if row["sku"]}
-        templates = await products.templates_of_skus(connection, account_id, sorted(skus))
+        templates = await product_templates_of(connection, ask.actor.account_id, orders[0])
+    order = orders[0].order
+    groups = await tables(orders[0], templates)
+    return answer(OrderLines(order_id=order["id"], type=order["type"], currency=order["currency"], groups=groups))
+
+
+async def product_templates_of(connection: Pooled, account_id: str, rows: OrderRows) -> dict[str, Row]:
+    """By sku, the product template of each line that has one."""
+    return await products.templates_of_skus(
+        connection, account_id, sorted({row["sku"] for row in rows.items if row["sku"]})
+    )
+
+
+async def tables(rows: OrderRows, templates: dict[str, Row]) -> list[LineGroup]:
+    """The order's lines by product template, by the position of their first lines."""
     grouped: dict[str | None, list[Row]] = {}
     for row in rows.items:
         found = templates.get(row["sku"])
         grouped.setdefault(found["id"] if found else None, []).append(row)
-    order = rows.order
-    parent_id: str | None = order["parent_id"]
-    groups = [
-        await _group(lines, templates, order["type"], parent_id) if key else _plain(lines, parent_id)
+    parent_id: str | None = rows.order["parent_id"]
+    return [
+        await _group(lines, templates, rows.order["type"], parent_id) if key else _plain(lines, parent_id)
         for key, lines in grouped.items()
     ]
-    return answer(OrderLines(order_id=order["id"], type=order["type"], currency=order["currency"], groups=groups))
 
 
 def _plain(lines: Sequence[Row], parent_id: str | None) -> LineGroup:

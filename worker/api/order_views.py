@@ -120,15 +120,14 @@ def without_namespace(key: str) -> str:
     return key.split(":", 1)[-1]
 
 
+def field_change(change: Mapping[str, Any]) -> dict[str, Any]:
+    """A change of a field as the API shows it: times as times."""
+    name = change["field"]
+    return {"field": name, "from": _timed(name, change["from"]), "to": _timed(name, change["to"])}
+
+
 def timeline_entry(row: Row) -> TimelineEntry:
-    changes = [
-        {
-            "field": change["field"],
-            "from": _timed(change["field"], change["from"]),
-            "to": _timed(change["field"], change["to"]),
-        }
-        for change in row["changes"]
-    ]
+    changes = [field_change(change) for change in row["changes"]]
     return TimelineEntry.model_validate(
         {"id": row["id"], "at": row["at"], "actor": row["actor"], "event_ids": row["events"], "changes": changes}
     )
@@ -138,10 +137,13 @@ def explanation(account_id: str, rows: OrderRows, dossier: Dossier) -> Explanati
     """The facts in the order of their own times, the sums, and the rule that fired."""
     row = rows.order
     statements = sorted(
-        (statement.at, statement.rank, fact.key, fact.kind, statement)
-        for fact in dossier.facts.values()
-        if fact.kind is not Kind.HISTORY  # digests that weigh a hand edit against a document: no statement of anyone's
-        for statement in fact.statements
+        (
+            (statement.at, statement.rank, fact.key, fact.kind, statement)
+            for fact in dossier.facts.values()
+            if fact.kind is not Kind.HISTORY  # digests that weigh a hand edit against a document: nobody's statement
+            for statement in fact.statements
+        ),
+        key=lambda found: (*found[:4], found[4].event),
     )
     return Explanation.model_validate(
         {

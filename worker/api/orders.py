@@ -17,9 +17,9 @@ from schemas.api.order import (
     OrderCreate,
     OrderPage,
     OrderPatch,
-    OrderQuery,
     TimelinePage,
 )
+from schemas.api.order_query import OrderQuery
 from schemas.api.page import PageQuery
 from worker.actions import order_making
 from worker.actions import orders as actions
@@ -88,7 +88,8 @@ async def explain_order(ask: Ask, order_id: str) -> web.Response:
 )
 async def create_order(ask: Ask, body: OrderCreate) -> web.Response:
     """By (origin `api`, `external_id`) at most one is made: the same body again answers with it, another body with 409
-    that names the fields in which it differs. Without an `external_id` each request makes an order.
+    that names the fields in which it differs. Without an `external_id` each request makes an order. What a person makes
+    at the screens has the origin `manual`.
     """
     order_id, created = await order_making.create(ask.ctx, ask.actor, body)
     return await shown(ask, order_id, created=created)

@@ -38,20 +38,19 @@ async def get_payment(ask: Ask, payment_id: str) -> web.Response:
     """One payment with its refunds and disputes, and why it failed."""
     async with snapshot(ask.ctx.pool) as connection:
         found = await payment_reads.read(connection, ask.reach, [payment_id])
-        if not found:
-            return missing("payments")
-        refunds, disputes = await _movements(connection, ask.reach, found[0])
-    row = found[0]
-    shown = order_views.listed_payment(row)
-    return answer(
-        PaymentDetail.model_validate(
-            {
-                **shown.model_dump(),
-                "failure": declines.sentence(row["failure_reason"]) if row["status"] == "failed" else None,
-                "refunds": [movement for movement in refunds if movement["payment_id"] == payment_id],
-                "disputes": [movement for movement in disputes if movement["payment_id"] == payment_id],
-            }
-        )
+        return answer(await detail(connection, ask.reach, found[0])) if found else missing("payments")
+
+
+async def detail(connection: Pooled, reach: Reach, row: Row) -> PaymentDetail:
+    """A payment with what became of its money."""
+    refunds, disputes = await _movements(connection, reach, row)
+    return PaymentDetail.model_validate(
+        {
+            **order_views.listed_payment(row).model_dump(),
+            "failure": declines.sentence(row["failure_reason"]) if row["status"] == "failed" else None,
+            "refunds": [movement for movement in refunds if movement["payment_id"] == row["id"]],
+            "disputes": [movement for movement in disputes if movement["payment_id"] == row["id"]],
+        }
     )
 
 

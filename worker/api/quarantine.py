@@ -9,6 +9,7 @@ from aiohttp import web
 from schemas.account import Permission
 from schemas.api.refusal import CauseCount, Quarantined, RefusalsBody, RefusalsQuery, VerifiedBody
 from worker.actions.quarantine import verify_again
+from worker.api import audited
 from worker.api.operation import Ask, Operations, answer, missing
 from worker.refusals import cause_words, remedy
 from worker.store import connections, refusals
@@ -73,4 +74,7 @@ async def verify_refusals(ask: Ask, connection_id: str) -> web.Response:
     if held is None:
         return missing("connections")
     let = await verify_again(ask.ctx, held)
-    return answer(VerifiedBody(events=list(let.events), duplicates=let.duplicates, left=let.left))
+    audited.note(ask.request, name=held.name, count=len(let.events))
+    return answer(
+        VerifiedBody(events=list(let.events), let_in=len(let.events), duplicates=let.duplicates, left=let.left)
+    )

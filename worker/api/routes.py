@@ -9,18 +9,21 @@ from aiohttp import web
 
 from worker.api import (
     accounts,
+    audit,
     checkouts,
     connections,
     contacts,
     deals,
     events,
     funnel,
+    lanes,
     locations,
     offer_categories,
     offers,
     order_flow,
     order_lines,
     order_parts,
+    order_preview,
     order_sales,
     orders,
     orders_bulk,
@@ -31,6 +34,8 @@ from worker.api import (
     quarantine,
     reconciliations,
     recurring_orders,
+    replays,
+    retention,
     sales_plans,
     sales_report,
     stock,
@@ -49,6 +54,7 @@ from worker.context import CONTEXT
 
 OPERATIONS: list[Operation] = [
     *orders.OPERATIONS,
+    *order_preview.OPERATIONS,
     *orders_bulk.OPERATIONS,
     *payments.OPERATIONS,
     *checkouts.OPERATIONS,
@@ -72,12 +78,16 @@ OPERATIONS: list[Operation] = [
     *units.OPERATIONS,
     *locations.OPERATIONS,
     *events.OPERATIONS,
+    *lanes.OPERATIONS,
+    *replays.OPERATIONS,
+    *retention.OPERATIONS,
     *connections.OPERATIONS,
     *quarantine.OPERATIONS,
     *reconciliations.OPERATIONS,
     *subscribers.OPERATIONS,
     *tokens.OPERATIONS,
     *accounts.OPERATIONS,
+    *audit.OPERATIONS,
 ]
 
 

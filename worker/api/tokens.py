@@ -8,7 +8,7 @@ from handlers.errors import Refused
 from schemas.account import Actor, Permission, Role
 from schemas.api.page import PageQuery
 from schemas.api.token import TokenBody, TokenCreate, TokenIssued, TokenPage
-from worker.api import cursor
+from worker.api import audited, cursor
 from worker.api.operation import Ask, Operations, answer, missing
 from worker.store import tokens
 from worker.store.tokens import TokenRow
@@ -45,6 +45,7 @@ async def create_token(ask: Ask, body: TokenCreate) -> web.Response:
     row, secret = await tokens.add(
         ask.ctx.pool, ask.actor.account_id, body.name, body.role, body.permissions, expires_at=body.expires_at
     )
+    audited.note(ask.request, name=body.name, role=body.role, permissions=list(body.permissions))
     return answer(TokenIssued.model_validate({**_given(row), "token": secret}), 201)
 
 
@@ -63,6 +64,7 @@ async def revoke_token(ask: Ask, token_id: str) -> web.Response:
     if _RANKS[Role(held.role)] > _RANKS[ask.actor.role]:
         raise _too_high()
     await tokens.revoke(ask.ctx.pool, ask.actor.account_id, token_id)
+    audited.note(ask.request, name=held.name)
     return web.Response(status=204)
 
 

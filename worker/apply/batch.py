@@ -136,32 +136,51 @@ class Applier:
     async def _work(self, connection: Pooled, account_id: str, event_ids: Sequence[str], fetched: Fetched) -> _Done:
         now = int(self._ctx.clock() * 1_000_000)
         await orders.begin_deriving(connection)
-        rows = await inbox.load(connection, account_id, event_ids)
+        found = await inbox.load(connection, account_id, event_ids)
+        paused = [row["id"] for row in found if row["paused"]]
+        if paused:
+            await inbox.hold(connection, account_id, paused)
+        rows = [row for row in found if not row["paused"]] if paused else found
         readings, outcomes, wanted = read_all([row for row in rows if row["registry_enabled"]], fetched)
         outcomes += [
             Outcome(row["id"], "waiting", inbox.REGISTRY_OFF, row["dossier_id"])
             for row in rows
             if not row["registry_enabled"]
         ]
-        groups = await resolve(connection, account_id, readings) if readings else []
-        folded = [(group, fold(group.dossier, group.readings, now)) for group in groups]
-        if folded:
-            await _save(connection, account_id, folded, now)
-        outcomes += [outcome for group, result in folded for outcome in _outcomes(group, result)]
+        folded, _ = await fold_in(connection, account_id, readings, now)
+        outcomes += outcomes_of(folded)
         if outcomes:
             await inbox.settle(connection, account_id, outcomes)
-        woken = await _finish(connection, account_id, folded) if folded else []
+        woken = await finish(connection, account_id, folded) if folded else []
         return _Done(outcomes, woken, wanted, {row["id"]: row for row in rows})
 
 
-def _outcomes(group: Group, result: Folded) -> list[Outcome]:
+async def fold_in(
+    connection: Pooled,
+    account_id: str,
+    readings: Sequence[tuple[str, Reading]],
+    now: int,
+    *,
+    scratch: bool = False,
+) -> tuple[list[tuple[Group, Folded]], list[Change]]:
+    """Fold readings (event id, reading) into their dossiers and save what follows: the groups, and each order as it was
+    and is. In a `scratch` transaction, of which nothing stays, nobody is told of charges that were settled."""
+    groups = await resolve(connection, account_id, readings) if readings else []
+    folded = [(group, fold(group.dossier, group.readings, now)) for group in groups]
+    changes = await _save(connection, account_id, folded, now, scratch=scratch) if folded else []
+    return folded, changes
+
+
+def outcomes_of(folded: Sequence[tuple[Group, Folded]]) -> list[Outcome]:
+    """What became of each event that was folded."""
     found = []
-    for event_id, reading in group.readings:
-        if event_id in result.failed:
-            found.append(Outcome(event_id, "dead", result.failed[event_id]))
-            continue
-        wait = None if result.order else waiting_for(result.dossier, reading)
-        found.append(Outcome(event_id, "waiting" if wait else "applied", wait, group.id))
+    for group, result in folded:
+        for event_id, reading in group.readings:
+            if event_id in result.failed:
+                found.append(Outcome(event_id, "dead", result.failed[event_id]))
+                continue
+            wait = None if result.order else waiting_for(result.dossier, reading)
+            found.append(Outcome(event_id, "waiting" if wait else "applied", wait, group.id))
     return found
 
 
@@ -188,7 +207,7 @@ async def take_over(
     group = Group(order_id, dossier, said is None, before.get(order_id), merged, merged_orders)
     folded = [(group, fold(dossier, (), now))]
     await _save(connection, account_id, folded, now, actor)
-    return await _finish(connection, account_id, folded)
+    return await finish(connection, account_id, folded)
 
 
 async def state(connection: Pooled, account_id: str, reading: Reading, now: int, actor: str) -> Sequence[Record]:
@@ -203,12 +222,18 @@ async def state(connection: Pooled, account_id: str, reading: Reading, now: int,
         group.readings.clear()  # no event of the inbox
         folded.append((group, result))
     await _save(connection, account_id, folded, now, actor)
-    return await _finish(connection, account_id, folded)
+    return await finish(connection, account_id, folded)
 
 
 async def _save(
-    connection: Pooled, account_id: str, folded: Sequence[tuple[Group, Folded]], now: int, actor: str = "event"
-) -> None:
+    connection: Pooled,
+    account_id: str,
+    folded: Sequence[tuple[Group, Folded]],
+    now: int,
+    actor: str = "event",
+    *,
+    scratch: bool = False,
+) -> list[Change]:
     """Dossiers, contacts, orders with their rows and stock, payments: in the one order of tables."""
     merged = {id_: group.id for group, _ in folded for id_ in group.merged}
     merged_orders = {id_: group.id for group, _ in folded for id_ in group.merged_orders}
@@ -244,7 +269,7 @@ async def _save(
     payments = {group.id: result.payments for group, result in folded}
     await orders.save_payments(connection, account_id, payments, {change.id for change in changes}, gone=merged)
     cycles = {change.id: change.after for change in changes if change.after.recurring_order_id}
-    if cycles:
+    if cycles and not scratch:
         await settle.heard(connection, account_id, cycles, now)
     bought = [change for change in changes if change.before is None and "subscription_id" in change.after.stripe]
     if bought:
@@ -252,6 +277,7 @@ async def _save(
     found_plans = [fact for group, result in folded for fact in subscriptions.stated(group.readings, result.dossier)]
     if found_plans:
         await subscriptions.save(connection, account_id, found_plans)
+    return changes
 
 
 def _asks(group: Group, result: Folded) -> bool:
@@ -262,7 +288,7 @@ def _asks(group: Group, result: Folded) -> bool:
     return (before.party, before.emails, before.contact_id) != (after.party, after.emails, after.contact_id)
 
 
-async def _finish(connection: Pooled, account_id: str, folded: Sequence[tuple[Group, Folded]]) -> Sequence[Record]:
+async def finish(connection: Pooled, account_id: str, folded: Sequence[tuple[Group, Folded]]) -> Sequence[Record]:
     """Wake what waited for these orders, and give numbers last, so that the counters are held for a moment only."""
     merged = {id_: group.id for group, _ in folded for id_ in group.merged}
     if merged:

@@ -74,6 +74,15 @@ def set_(
             show_default=False,
         ),
     ] = None,
+    retention_days: Annotated[
+        int | None,
+        typer.Option(
+            metavar="DAYS",
+            min=0,
+            help="Days for which the bodies of settled events are kept; 0 for ever.",
+            show_default=False,
+        ),
+    ] = None,
     registry: Annotated[
         bool | None,
         typer.Option("--registry/--no-registry", help="Whether orders are kept.", show_default=False),
@@ -89,7 +98,10 @@ def set_(
         "retry_intervals_s": retry_interval or None,
         "registry_enabled": registry,
     }
-    asyncio.run(_set(complete(data, redis=False, key=False), name, _named(given)))
+    named = _named(given)
+    if retention_days is not None:
+        named["retention_days"] = retention_days or None
+    asyncio.run(_set(complete(data, redis=False, key=False), name, named))
 
 
 @account.command()
@@ -182,6 +194,7 @@ def _lines(one: Account) -> tuple[tuple[str, str], ...]:
         ("privacy", _switch(one.owner_privacy)),
         ("retries", ", ".join(f"{seconds} s" for seconds in one.retry_intervals_s)),
         ("private", _switch(one.private_targets)),
+        ("bodies", "kept for ever" if one.retention_days is None else f"kept for {one.retention_days} days"),
         ("made", f"{one.created_at:%Y-%m-%d %H:%M:%S} UTC"),
     )
 

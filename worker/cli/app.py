@@ -20,6 +20,7 @@ COMMANDS = (
     "worker.cli.run",
     "worker.cli.send",
     "worker.cli.demo",
+    "worker.cli.replay",
     "worker.cli.reconcile",
     "worker.cli.connection",
     "worker.cli.token",

@@ -21,7 +21,7 @@ from worker.errors import DATABASE_ERRORS, UserError
 from worker.local.datadir import DataDir
 from worker.refusals import cause_words, remedy
 from worker.screens import words
-from worker.store import checks, deliveries, health, recurring_orders, refusals
+from worker.store import checks, deliveries, health, lanes, recurring_orders, refusals
 from worker.store.db import Pooled, connect
 from worker.store.health import Health
 from worker.store.migrate import pending
@@ -151,6 +151,7 @@ async def postgres_findings(settings: Settings) -> list[Finding]:
             feed = None if missing else await deliveries.backlog(connection)
             folder = await _folder(connection)
             now = await connection.fetchval("SELECT clock_timestamp()")
+            paused = [] if missing else await lanes.pauses_everywhere(connection)
             charging = None if missing else await recurring_orders.charging(connection, now)
             off_s = time.time() - now.timestamp()
         finally:
@@ -168,6 +169,7 @@ async def postgres_findings(settings: Settings) -> list[Finding]:
     if missing:
         return [*findings, failure(f"The schema lacks {', '.join(missing)}", "Run `daybook migrate`.")]
     findings += [ok("The schema is up to date"), *(work_findings(found) if found else ())]
+    findings += [_paused_lane(one, now) for one in paused]
     findings += feed_findings(feed) if feed else []
     findings += charging_findings(charging) if charging else []
     return findings + broken_findings(broken) + refusal_findings(refused, unknown, now)
@@ -276,6 +278,16 @@ def work_findings(found: Health) -> list[Finding]:
     else:
         findings.append(ok("No event is dead"))
     return findings
+
+
+def _paused_lane(found: lanes.Paused, now: datetime) -> Finding:
+    """A lane that waits because somebody wants it to: no fault, and not to be forgotten."""
+    held = f"{found.held:,}{'+' if found.held >= lanes.HELD_LIMIT else ''} {'event' if found.held == 1 else 'events'}"
+    return warning(
+        f"The lane {found.lane} of the account {found.account} has been paused for {words.age(found.at, now)} by "
+        f"{found.by}, and holds {held}",
+        f"Once it may go on: Resume on the screen Lanes, or POST /api/v1/lanes/{found.lane}/resume.",
+    )
 
 
 def feed_findings(found: deliveries.Backlog) -> list[Finding]:

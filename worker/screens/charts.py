@@ -56,9 +56,12 @@ class Chart(msgspec.Struct, frozen=True):
         return f"{self.title}, {len(self.points)} points, latest: {last}. Arrow keys read single values."
 
 
-def chart(title: str, subtitle: str, unit: str, times: Sequence[datetime], series: Sequence[Series]) -> Chart:
+def chart(
+    title: str, subtitle: str, unit: str, times: Sequence[datetime], series: Sequence[Series], *, days: bool = False
+) -> Chart:
+    """`days`: each of `times` is a day."""
     top = ceiling(max((value for one in series for value in one.values if value is not None), default=0.0))
-    pattern = "%H:%M:%S" if len(times) > 1 and (times[1] - times[0]).total_seconds() < 60 else "%H:%M"
+    pattern, label = ("%d %b %Y", "%d %b") if days else (_clock(times), "%H:%M")
     drawn = tuple(
         Drawn(
             name=one.name,
@@ -76,12 +79,18 @@ def chart(title: str, subtitle: str, unit: str, times: Sequence[datetime], serie
         unit=unit,
         series=drawn,
         y_labels=tuple(number(top * step / GRID) for step in range(GRID, -1, -1)),
-        x_labels=tuple(f"{times[mark]:%H:%M}" for mark in marks),
+        x_labels=tuple(f"{times[mark]:{label}}" for mark in marks),
         points=tuple(
-            (f"{at:{pattern}} UTC", *(number(one.values[place]) for one in series)) for place, at in enumerate(times)
+            (f"{at:{pattern}}", *(number(one.values[place]) for one in series)) for place, at in enumerate(times)
         ),
         empty=all(not value for one in series for value in one.values),
     )
+
+
+def _clock(times: Sequence[datetime]) -> str:
+    """How a single time reads, by how far apart they are."""
+    seconds = len(times) > 1 and (times[1] - times[0]).total_seconds() < 60
+    return f"%H:%M{':%S' if seconds else ''} UTC"
 
 
 def spark(values: Sequence[float | None]) -> tuple[str, str]:

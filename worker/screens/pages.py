@@ -13,7 +13,7 @@ from worker.context import CONTEXT
 from worker.refusals import cause_words
 from worker.screens import navigation, words
 from worker.screens.assets import asset, icon
-from worker.screens.ops.workers import heartbeat
+from worker.screens.heartbeats import heartbeat
 from worker.screens.session import Session, csrf_of
 
 PAGES: web.AppKey[jinja2.Environment] = web.AppKey("pages", jinja2.Environment)
@@ -29,8 +29,9 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.globals.update(
-        asset=asset, icon=icon, cause_words=cause_words, is_here=navigation.is_here, heartbeat=heartbeat
-    )
+        asset=asset, icon=icon, cause_words=cause_words, is_here=navigation.is_here, heartbeat=heartbeat,
+        person=words.person,
+    )  # fmt: skip
     made.filters.update(
         count=words.count,
         ago=words.ago,
@@ -39,6 +40,7 @@ def environment() -> jinja2.Environment:
         clock=words.clock,
         reason=words.reason,
         money=words.money,
+        plain_money=words.plain_money,
         moment=words.moment,
         day=words.day,
         label=words.label,
@@ -65,6 +67,7 @@ def page(
                 "groups": navigation.offered(session.actor) if session else [],
                 "path": request.path,
                 "stream": "",
+                "dead_letters": "",
                 "stripe_stand_in": request.app[CONTEXT].settings.stripe_stand_in,
                 **content,
             }

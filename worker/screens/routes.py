@@ -8,13 +8,61 @@ from aiohttp import web
 
 from worker.context import CONTEXT
 from worker.screens import assets, sign_in, stream
-from worker.screens.ops import overview
+from worker.screens.ops import (
+    audit,
+    connection,
+    connections,
+    dead_letters,
+    event,
+    events,
+    lanes,
+    overview,
+    retention,
+    workers,
+)
+from worker.screens.ops.counts import COUNTS, Counts
 from worker.screens.ops.looks import LOOKS, Looks
 from worker.screens.pages import PAGES, environment
+from worker.screens.sales import (
+    checkouts,
+    customers,
+    deals,
+    find,
+    order,
+    order_form,
+    orders,
+    payments,
+    recurring_order,
+    recurring_orders,
+    reports,
+)
+from worker.screens.sales.funnel import FUNNELS, Funnels
 from worker.screens.screen import STREAM, Screen
 from worker.screens.security import harden
 
-SCREENS: tuple[Screen, ...] = (*overview.SCREENS,)
+SCREENS: tuple[Screen, ...] = (
+    *overview.SCREENS,
+    *events.SCREENS,
+    *event.SCREENS,
+    *dead_letters.SCREENS,
+    *orders.SCREENS,
+    *payments.SCREENS,
+    *order.SCREENS,
+    *order_form.SCREENS,
+    *customers.SCREENS,
+    *deals.SCREENS,
+    *reports.SCREENS,
+    *find.SCREENS,
+    *recurring_orders.SCREENS,
+    *recurring_order.SCREENS,
+    *checkouts.SCREENS,
+    *lanes.SCREENS,
+    *workers.SCREENS,
+    *connections.SCREENS,
+    *connection.SCREENS,
+    *audit.SCREENS,
+    *retention.SCREENS,
+)
 
 
 def add_routes(app: web.Application) -> None:
@@ -40,3 +88,6 @@ async def _start(app: web.Application) -> None:
     sign_in.start(app)
     stream.start(app)
     app[LOOKS] = Looks(app[CONTEXT].pool, app[CONTEXT].clock)
+    app[COUNTS] = Counts(app[CONTEXT].pool, app[CONTEXT].clock)
+    app[events.GIVEN_UP] = {}
+    app[FUNNELS] = Funnels(app[CONTEXT].pool)

@@ -24,6 +24,7 @@ from worker.api.operation import pattern_of
 from worker.context import CONTEXT, Context
 from worker.errors import Transient, classify
 from worker.screens import navigation
+from worker.screens.ops.counts import COUNTS
 from worker.screens.pages import PAGES, notice, page
 from worker.screens.session import Session, session_of
 from worker.store import accounts
@@ -84,6 +85,8 @@ class Look:
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
             name = ".".join(str(part) for part in first["loc"])
             raise Refused("invalid", f"{name}: {first['msg']}", field=name) from None
+        except UnicodeEncodeError:
+            raise Refused("invalid", "The address is not UTF-8.") from None
 
     def link(self, **changes: Any) -> str:
         """The address of this page with other filters; None takes one away. It begins at the first page again, unless a
@@ -194,6 +197,8 @@ class Screen:
         live = self.live and "cursor" not in request.query  # what somebody pages through stays as it is
         content["screen"] = self
         content["stream"] = f"{STREAM}{request.path_qs}" if live else ""
+        if session.actor.may(Permission.OPS_VIEW):
+            content["dead_letters"] = await request.app[COUNTS].dead(access.reach(session.actor))
         content["section"] = lambda name: _SECTION.format(name, self.section(request, name, content))
         return page(request, self.template, content, session=session)
 

@@ -9,6 +9,7 @@ from handlers.money import EXPONENTS
 NONE = "—"
 _REASONS = {
     "registry_off": "The order registry is off. Events are kept, and applied once an administrator enables it.",
+    "lane_paused": "Its lane is paused. It is applied once somebody resumes the lane.",
     "": "No reason was noted.",
 }
 _FAULTS = {
@@ -123,6 +124,16 @@ def money(amount: int | None, currency: str) -> str:
     whole, rest = divmod(abs(amount), 10**digits)
     sign = "-" if amount < 0 else ""
     return f"{currency} {sign}{whole:,}" + (f".{rest:0{digits}d}" if digits else "")
+
+
+def plain_money(amount: int, currency: str) -> str:
+    """An amount in minor units as a field holds it: `1234.50`."""
+    return money(amount, currency).partition(" ")[2].replace(",", "")
+
+
+def person(name: str | None, email: str | None = None, phone: str | None = None, *, anonymous: bool = False) -> str:
+    """What a customer is called: the first that is known of them."""
+    return name or email or phone or ("Anonymous customer" if anonymous else "Customer without a name")
 
 
 def label(word: str | None) -> str:

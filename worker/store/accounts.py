@@ -16,7 +16,8 @@ _SQL = statements("accounts")
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """A tenant with its settings. `private_targets`: whether outgoing webhooks may go to private addresses.
-    `charging_stopped_at`: since when nothing of it is charged."""
+    `charging_stopped_at`: since when nothing of it is charged, `charging_stopped_by` who stopped that.
+    `retention_days`: how long the bodies of settled events are kept, None for ever."""
 
     id: str
     name: str
@@ -27,6 +28,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     retry_intervals_s: tuple[int, ...]
     private_targets: bool
     charging_stopped_at: datetime | None
+    charging_stopped_by: str | None
+    retention_days: int | None
     version: int
     created_at: datetime
     updated_at: datetime
@@ -73,6 +76,8 @@ async def save(connection: Pooled, account: Account) -> None:
         list(account.retry_intervals_s),
         account.private_targets,
         account.charging_stopped_at,
+        account.charging_stopped_by,
+        account.retention_days,
     )
 
 

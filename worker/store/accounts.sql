@@ -12,7 +12,8 @@ SELECT * FROM accounts WHERE id = $1 FOR NO KEY UPDATE
 -- save_account: the settings of an account
 UPDATE accounts
    SET currency = $2, timezone = $3, registry_enabled = $4, owner_privacy = $5, retry_intervals_s = $6,
-       private_targets = $7, charging_stopped_at = $8, version = version + 1, updated_at = now()
+       private_targets = $7, charging_stopped_at = $8, charging_stopped_by = $9, retention_days = $10,
+       version = version + 1, updated_at = now()
  WHERE id = $1
 
 -- find_account: the account of a name

@@ -12,13 +12,13 @@ SELECT g.state, n.events
                 LIMIT $1) AS counted) AS n
 
 -- oldest_everywhere: how long ago the oldest event was received that nobody has tried, and how many workers live; events
--- that were kept while a registry was off are old by nature, and are left out
+-- that were kept while a registry was off or their lane was paused are old by nature, and are left out
 SELECT coalesce(extract(epoch FROM now() - min(e.received_at)), 0)::float8 AS oldest_s,
        (SELECT count(*) FROM workers WHERE seen_at > now() - $1::interval) AS workers
   FROM accounts a
  CROSS JOIN LATERAL (
        SELECT s.account_id, s.event_id FROM event_states s
-        WHERE s.account_id = a.id AND s.state = 'received' AND s.released_at IS NULL
+        WHERE s.account_id = a.id AND s.state = 'received' AND s.released_at IS NULL AND s.next_attempt_at < 'infinity'
         ORDER BY s.event_id
         LIMIT 1) AS first
   JOIN events e ON e.account_id = first.account_id AND e.id = first.event_id

@@ -100,6 +100,12 @@ async def list_(
     return [_attempt(row) for row in rows]
 
 
+async def latest(connection: Pooled, account_id: str, recurring_order_ids: Iterable[str]) -> dict[str, Attempt]:
+    """The last attempt of each of these recurring orders, by the id of the recurring order."""
+    rows = await connection.fetch(_SQL["latest"], account_id, sorted(recurring_order_ids))
+    return {row["recurring_order_id"]: _attempt(row) for row in rows}
+
+
 async def of_orders(connection: Pooled, account_id: str, order_ids: Iterable[str]) -> list[Attempt]:
     """The attempts to charge these orders, the newest first."""
     rows = await connection.fetch(_SQL["of_orders"], account_id, sorted(order_ids))

@@ -38,5 +38,11 @@ SELECT * FROM charge_attempts
    AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4::uuid))
  ORDER BY created_at DESC, id DESC LIMIT $5
 
+-- latest: the last attempt of each of these recurring orders
+SELECT a.* FROM unnest($2::uuid[]) AS g (id)
+ CROSS JOIN LATERAL (
+       SELECT * FROM charge_attempts c WHERE c.account_id = $1 AND c.recurring_order_id = g.id
+        ORDER BY c.created_at DESC, c.id DESC LIMIT 1) AS a
+
 -- of_orders: the attempts to charge these orders, the newest first
 SELECT * FROM charge_attempts WHERE account_id = $1 AND order_id = ANY ($2) ORDER BY created_at DESC, id DESC

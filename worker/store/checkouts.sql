@@ -46,11 +46,13 @@ UPDATE checkouts SET next_attempt_at = $3 WHERE account_id = $1 AND id = $2 AND 
 
 -- read: checkouts as far as their reader sees them, each with what is known of its session
 SELECT k.id, k.state, n.name AS connection, k.contact_id, l.dossier_id AS order_id, k.currency, k.amount, k.session_id,
-       k.url, k.problem, k.expires_at, k.created_at, k.opened_at, d.content AS dossier
+       k.url, k.problem, k.expires_at, k.created_at, k.opened_at, d.content AS dossier, o.number AS order_number,
+       o.livemode
   FROM checkouts k
   JOIN connections n ON n.account_id = k.account_id AND n.id = k.connection_id
   LEFT JOIN links l ON l.account_id = k.account_id AND l.key = 'stripe:' || k.session_id
   LEFT JOIN dossiers d ON d.account_id = l.account_id AND d.id = l.dossier_id
+  LEFT JOIN orders o ON o.account_id = l.account_id AND o.id = l.dossier_id
  WHERE k.account_id = $1 AND k.id = ANY ($2)
    AND ($3::uuid IS NULL
         OR EXISTS (SELECT FROM contacts c WHERE c.account_id = k.account_id AND c.id = k.contact_id AND c.owner_id = $3)

@@ -146,12 +146,13 @@ async def update(
     *,
     secrets: Sequence[str] | None = None,
     keep_old: bool = False,
+    end_old: bool = False,
     settings: Mapping[str, Any] | None = None,
     if_version: int | None = None,
 ) -> ConnectionRow | None:
-    """New secrets in place of the old ones, or with `keep_old` before them (rotation without a lost delivery); new
-    settings in place of the old ones. None where the account has no such connection; Unfit as for `add`, and with the
-    code `version` where it is not at `if_version` any more."""
+    """New secrets in place of the old ones, or with `keep_old` before them (rotation without a lost delivery); with
+    `end_old` only the newest that is there stays; new settings in place of the old ones. None where the account has no
+    such connection; Unfit as for `add`, and with the code `version` where it is not at `if_version` any more."""
     given = _usable(secrets) if secrets is not None else None
     kept = _storable(settings) if settings is not None else None
     async with transaction(pool) as connection:
@@ -168,6 +169,8 @@ async def update(
         valid = opened = vault.open(held.secrets)
         if given is not None:
             valid = tuple(dict.fromkeys((*given, *opened) if keep_old else given))[:SECRETS_LIMIT]
+        elif end_old:
+            valid = opened[:1]
         new_settings = held.settings if kept is None else kept
         if valid == opened and new_settings == held.settings:
             return held

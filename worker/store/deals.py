@@ -40,6 +40,17 @@ async def read(connection: Pooled, reach: Reach, ids: Sequence[str]) -> list[asy
     return [rows[id_] for id_ in ids if id_ in rows]
 
 
+async def names(connection: Pooled, reach: Reach, ids: Sequence[str]) -> dict[str, asyncpg.Record]:
+    """By deal: the names of its owner and of its customer, as far as the reader sees them."""
+    rows = await connection.fetch(_SQL["deal_names"], reach.account_id, ids, reach.owner_id) if ids else []
+    return {row["id"]: row for row in rows}
+
+
+async def totals(connection: Pooled, reach: Reach, deal_id: str) -> list[asyncpg.Record]:
+    """What the orders of a deal came to, by currency (O11)."""
+    return await connection.fetch(_SQL["deal_totals"], reach.account_id, deal_id, reach.owner_id)
+
+
 async def hold(connection: Pooled, reach: Reach, deal_id: str) -> Deal | None:
     """A deal to be changed in this transaction; None where there is none within reach."""
     row = await connection.fetchrow(_SQL["hold_deal"], reach.account_id, deal_id, reach.owner_id)

@@ -16,3 +16,23 @@ UPDATE deals
    SET title = $3, contact_id = $4, owner_id = $5, status = $6, amount = $7, currency = $8, version = version + 1,
        updated_at = now()
  WHERE account_id = $1 AND id = $2
+
+-- deal_names: whose deals are and who the customers are, as far as the reader sees them
+SELECT d.id, t.name AS owner_name, c.id IS NOT NULL AS contact_seen, c.name AS contact_name, c.email AS contact_email,
+       c.phone AS contact_phone
+  FROM deals d
+  LEFT JOIN tokens t ON t.account_id = d.account_id AND t.id = d.owner_id
+  LEFT JOIN contacts c ON c.account_id = d.account_id AND c.id = d.contact_id AND ($3::uuid IS NULL OR c.owner_id = $3)
+ WHERE d.account_id = $1 AND d.id = ANY ($2) AND ($3::uuid IS NULL OR d.owner_id = $3)
+
+-- deal_totals: what the orders of a deal came to, by currency; an invoice or a shipment of another order tells of that
+-- order and is not counted beside it
+SELECT o.currency, count(*) AS orders, sum(o.amount)::numeric AS amount, sum(o.amount_paid)::numeric AS paid,
+       sum(o.amount_refunded)::numeric AS refunded
+  FROM orders o
+ WHERE o.account_id = $1 AND o.deal_id = $2 AND o.livemode AND o.status <> 'void'
+   AND NOT (o.parent_id IS NOT NULL AND o.type IN ('invoice', 'shipping'))
+   AND ($3::uuid IS NULL OR EXISTS (
+       SELECT FROM order_owners w WHERE w.account_id = o.account_id AND w.order_id = o.id AND w.owner_id = $3))
+ GROUP BY o.currency
+ ORDER BY o.currency

@@ -20,6 +20,8 @@ RESCUE_AFTER = timedelta(seconds=5)
 
 REGISTRY_OFF = "registry_off"
 """Why an event waits while its account's order registry is off."""
+LANE_PAUSED = "lane_paused"
+"""Why an event that nobody has tried yet is held: somebody has paused its lane."""
 WORKER_DIED = "the worker died while applying it"
 
 
@@ -291,13 +293,6 @@ async def postpone(connection: Pooled, events: Sequence[Due], delay: timedelta) 
     )
 
 
-async def rearm(pool: Pool, account_id: str, event_id: str) -> str | None:
-    """Set one event back to received; its lane, or None where there is no such event."""
-    async with transaction(pool) as connection:
-        lane: str | None = await connection.fetchval(_SQL["rearm_event"], account_id, event_id, RESCUE_AFTER)
-    return lane
-
-
 async def kept_accounts(connection: Pooled) -> list[str]:
     """Accounts whose registry is on and that have events left from when it was off."""
     return [row["id"] for row in await connection.fetch(_SQL["kept_accounts"])]
@@ -308,3 +303,22 @@ async def release(connection: Pooled, account_id: str, limit: int, rescue_after:
     leave the account with `limit` events that are received and not applied."""
     rows = await connection.fetch(_SQL["release_kept"], account_id, limit, rescue_after)
     return sorted(row["event_id"] for row in rows)
+
+
+async def hold(connection: Pooled, account_id: str, event_ids: Sequence[str]) -> None:
+    """Events of a paused lane, which this transaction has loaded, stay as they are until the lane is resumed."""
+    await connection.execute(_SQL["hold_events"], account_id, sorted(event_ids))
+
+
+async def held_lanes(connection: Pooled) -> list[tuple[str, str]]:
+    """(account, lane) that are not paused and have events left from when they were."""
+    return [(row["account_id"], row["lane"]) for row in await connection.fetch(_SQL["held_lanes"])]
+
+
+async def release_held(
+    connection: Pooled, account_id: str, lane: str, limit: int, rescue_after: timedelta
+) -> list[tuple[str, bool]]:
+    """Let the oldest held events of a lane go: (id, whether it was tried before), oldest first. No more than leave the
+    lane with `limit` events that were let go and not applied."""
+    rows = await connection.fetch(_SQL["release_held"], account_id, lane, limit, rescue_after)
+    return sorted((row["event_id"], row["tried"]) for row in rows)

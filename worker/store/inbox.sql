@@ -67,8 +67,10 @@ WITH stored AS (
 )
 SELECT id FROM stored
 
--- unread: how many events an account has received and not applied, up to a limit
-SELECT count(*) FROM (SELECT FROM event_states WHERE account_id = $1 AND state = 'received' LIMIT $2) AS unread
+-- unread: how many events an account has received and not applied, up to a limit; those of paused lanes are not counted
+SELECT count(*)
+  FROM (SELECT FROM event_states WHERE account_id = $1 AND state = 'received' AND next_attempt_at < 'infinity'
+         ORDER BY next_attempt_at LIMIT $2) AS unread
 
 -- rearm_keyless: events of a connection that waited for an API key are received again, in the lane of bulk work
 WITH chosen AS (
@@ -91,7 +93,9 @@ DELETE FROM batches WHERE account_id = $1 AND id = $2
 -- load_events: the given events that still want applying, locked for this transaction; others may hold the rest
 SELECT e.id, e.connection_id, c.name AS connection, c.provider, c.settings, e.topic, e.headers, e.body,
        greatest(e.received_at, s.released_at) AS since, e.received_at, e.livemode, s.attempts, s.dossier_id,
-       a.registry_enabled
+       a.registry_enabled,
+       -- a look-up by key for each event, and never a look at all pauses of the account
+       coalesce((SELECT true FROM lane_pauses p WHERE p.account_id = s.account_id AND p.lane = s.lane), false) AS paused
   FROM event_states s
   JOIN events e ON e.account_id = s.account_id AND e.id = s.event_id
   JOIN connections c ON c.account_id = e.account_id AND c.id = e.connection_id
@@ -173,12 +177,6 @@ SELECT b.account_id, b.id, b.event_ids, b.worker
  LIMIT 100
    FOR UPDATE OF b SKIP LOCKED
 
--- rearm_event: set an event back to received, to be applied again; the attempts start anew
-UPDATE event_states
-   SET state = 'received', reason = NULL, attempts = 0, next_attempt_at = now() + $3::interval, settled_at = NULL
- WHERE account_id = $1 AND event_id = $2
-RETURNING lane
-
 -- kept_accounts: accounts whose registry is on and that have events from when it was off
 WITH RECURSIVE kept AS (
     (SELECT account_id FROM event_states WHERE state = 'waiting' AND reason = 'registry_off' ORDER BY account_id LIMIT 1)
@@ -194,7 +192,8 @@ SELECT a.id FROM kept JOIN accounts a ON a.id = kept.account_id WHERE a.registry
 -- many as there is room for beside what it has received and not applied
 WITH room AS (
     SELECT $2 - count(*) AS events
-      FROM (SELECT FROM event_states WHERE account_id = $1 AND state = 'received' LIMIT $2) AS unread
+      FROM (SELECT FROM event_states WHERE account_id = $1 AND state = 'received' AND next_attempt_at < 'infinity'
+             ORDER BY next_attempt_at LIMIT $2) AS unread
 ), chosen AS (
     SELECT event_id FROM event_states
      WHERE account_id = $1 AND state = 'waiting' AND reason = 'registry_off'
@@ -208,3 +207,43 @@ UPDATE event_states s
   FROM chosen
  WHERE s.account_id = $1 AND s.event_id = chosen.event_id
 RETURNING s.event_id
+
+-- hold_events: events whose lane is paused stay as they are until it is resumed; load_events holds the rows
+UPDATE event_states
+   SET next_attempt_at = 'infinity', reason = CASE WHEN state = 'received' THEN 'lane_paused' ELSE reason END
+ WHERE account_id = $1 AND event_id = ANY ($2)
+
+-- held_lanes: lanes that are not paused and hold events from when they were
+WITH RECURSIVE held AS (
+    (SELECT account_id, lane FROM event_states WHERE next_attempt_at = 'infinity' ORDER BY account_id, lane LIMIT 1)
+    UNION ALL
+    SELECT further.account_id, further.lane
+      FROM held
+     CROSS JOIN LATERAL (
+           SELECT s.account_id, s.lane FROM event_states s
+            WHERE s.next_attempt_at = 'infinity' AND (s.account_id, s.lane) > (held.account_id, held.lane)
+            ORDER BY s.account_id, s.lane LIMIT 1) AS further
+)
+SELECT h.account_id, h.lane FROM held h
+ WHERE NOT EXISTS (SELECT FROM lane_pauses p WHERE p.account_id = h.account_id AND p.lane = h.lane)
+ ORDER BY h.account_id, h.lane
+
+-- release_held: a lane's oldest held events are due again, as many as there is room for beside those let go before
+WITH room AS (
+    SELECT $3 - count(*) AS events
+      FROM (SELECT FROM event_states
+             WHERE account_id = $1 AND lane = $2 AND state = 'received' AND released_at IS NOT NULL
+               AND next_attempt_at < 'infinity'
+             ORDER BY next_attempt_at LIMIT $3) AS let_go
+), chosen AS (
+    SELECT event_id FROM event_states
+     WHERE account_id = $1 AND lane = $2 AND next_attempt_at = 'infinity'
+     ORDER BY event_id
+     LIMIT (SELECT events FROM room)
+       FOR UPDATE SKIP LOCKED
+)
+UPDATE event_states s
+   SET next_attempt_at = now() + $4::interval, reason = nullif(s.reason, 'lane_paused'), released_at = now()
+  FROM chosen
+ WHERE s.account_id = $1 AND s.event_id = chosen.event_id
+RETURNING s.event_id, s.attempts > 0 AS tried

@@ -142,7 +142,10 @@ def _row(account_id: str, change: Change, slug: str) -> dict[str, Any]:
     subscription = change.after.stripe.get("subscription_id")
     if row["recurring_order_id"] is None and subscription:
         row["recurring_order_id"] = recurring_orders.of_subscription(account_id, subscription)
-    return {**row, "id": change.id, "slug": slug, "contact_id": change.contact_id, "stripe": stripe}
+    systems = sorted({payment.system for payment in change.after.payments})
+    return {
+        **row, "id": change.id, "slug": slug, "contact_id": change.contact_id, "stripe": stripe, "systems": systems,
+    }  # fmt: skip
 
 
 async def _save_lines(connection: Pooled, account_id: str, changes: Sequence[Change]) -> None:
@@ -177,20 +180,23 @@ async def _save_charges(connection: Pooled, account_id: str, changes: Sequence[C
         await connection.execute(_SQL["insert_charges"], account_id, to_json(rows))
 
 
+def fields_of(change: Change) -> list[dict[str, Any]]:
+    """One `{"field", "from", "to"}` for each field of the order that changes; of a new order the one `created`."""
+    if change.before is None:
+        return [{"field": "created", "from": None, "to": change.after.source}]
+    found = differences(change.before.order, change.after)
+    if change.before.contact_id != change.contact_id:
+        found.append({"field": "contact_id", "from": change.before.contact_id, "to": change.contact_id})
+    return found
+
+
 def _entry(change: Change) -> dict[str, Any]:
-    before = change.before
-    if before is None:
-        changes: list[dict[str, Any]] = [{"field": "created", "from": None, "to": change.after.source}]
-    else:
-        changes = differences(before.order, change.after)
-        if before.contact_id != change.contact_id:
-            changes.append({"field": "contact_id", "from": before.contact_id, "to": change.contact_id})
     return {
         "order_id": change.id,
         "id": new_id(),
         "actor": change.actor,
         "events": change.events,
-        "changes": changes,
+        "changes": fields_of(change),
     }
 
 

@@ -16,14 +16,14 @@ INSERT INTO orders (
     shipping_status, source, managed_by, sales_status, sale_kind, sale_confirmed_at, sale_confirmed_by, payment_type,
     livemode, currency, amount, shipping_amount, amount_paid, amount_refunded, is_paid, ordered_at, paid_at, due_at,
     notes, billing_address, shipping_address, tracking_url, contact_id, deal_id, owner_id, manager_id, offer_id,
-    location_id, destination_location_id, parent_id, recurring_order_id, moves_stock, stripe, summary, refunds, disputes,
+    location_id, destination_location_id, parent_id, recurring_order_id, moves_stock, systems, stripe, summary, refunds, disputes,
     rule, derived, created_at, updated_at)
 SELECT
     $1, id, origin, external_id, external_number, title, slug, type, template, status, payment_status,
     shipping_status, source, managed_by, sales_status, sale_kind, sale_confirmed_at, sale_confirmed_by, payment_type,
     livemode, currency, amount, shipping_amount, amount_paid, amount_refunded, is_paid, ordered_at, paid_at, due_at,
     notes, billing_address, shipping_address, tracking_url, contact_id, deal_id, owner_id, manager_id, offer_id,
-    location_id, destination_location_id, parent_id, recurring_order_id, moves_stock, stripe, summary, refunds, disputes,
+    location_id, destination_location_id, parent_id, recurring_order_id, moves_stock, systems, stripe, summary, refunds, disputes,
     rule, d.derived, now(), now()
   FROM json_populate_recordset(NULL::orders, $2::text::json) AS g
   JOIN unnest($3::uuid[], $4::bytea[]) AS d (id, derived) USING (id)
@@ -42,7 +42,7 @@ ON CONFLICT (account_id, id) DO UPDATE SET
     tracking_url = excluded.tracking_url, contact_id = excluded.contact_id, deal_id = excluded.deal_id,
     owner_id = excluded.owner_id, manager_id = excluded.manager_id, offer_id = excluded.offer_id,
     location_id = excluded.location_id, destination_location_id = excluded.destination_location_id,
-    recurring_order_id = excluded.recurring_order_id, stripe = excluded.stripe, summary = excluded.summary,
+    recurring_order_id = excluded.recurring_order_id, systems = excluded.systems, stripe = excluded.stripe, summary = excluded.summary,
     refunds = excluded.refunds, disputes = excluded.disputes, rule = excluded.rule, derived = excluded.derived,
     version = orders.version + 1, updated_at = now()
 

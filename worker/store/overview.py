@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import msgspec
 
 from schemas.account import Reach
+from worker.ids import first_at
+from worker.store import workers
 from worker.store.db import Pool, Pooled, acquire
 from worker.store.statements import statements
+from worker.store.workers import WorkerRow
 
 _SQL = statements("overview")
 
@@ -27,7 +29,6 @@ DELIVERIES_LIMIT = 100_000
 """Deliveries of one connection that are looked at."""
 TROUBLE_LIMIT = 20_000
 WAITING_LIMIT = 10_000
-WORKER_LIMIT = 50
 LIST_LIMIT = 8
 WORKER_MEMORY = timedelta(hours=1)
 """How long a worker that fell silent is still shown."""
@@ -52,9 +53,8 @@ class Span(msgspec.Struct, frozen=True):
 
     @property
     def first_id(self) -> str:
-        """The lowest id of an event received since the start (ids are UUIDs of version 7: unix milliseconds first)."""
-        digits = f"{int(self.start.timestamp() * 1000):012x}"
-        return f"{digits[:8]}-{digits[8:]}-0000-0000-000000000000"
+        """The lowest id of an event received since the start."""
+        return first_at(self.start)
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -81,12 +81,12 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class LaneRow(msgspec.Struct, frozen=True):
-    queued: Count
     received: int
     speed: Speed
 
 
 class ConnectionRow(msgspec.Struct, frozen=True):
+    id: str
     name: str
     provider: str
     last_at: datetime | None
@@ -104,15 +104,6 @@ class ConnectionRow(msgspec.Struct, frozen=True):
     @property
     def capped(self) -> bool:
         return self.events >= DELIVERIES_LIMIT
-
-
-class WorkerRow(msgspec.Struct, frozen=True):
-    name: str
-    host: str
-    pid: int
-    started_at: datetime
-    seen_at: datetime
-    running: Mapping[str, Any]
 
 
 class FailureRow(msgspec.Struct, frozen=True):
@@ -164,8 +155,6 @@ async def read(pool: Pool, reach: Reach, span: Span, lanes: tuple[str, ...]) -> 
         open_states = await connection.fetch(_SQL["open_states"], account_id, OPEN_LIMIT, owner_id)
         by_lane, settled = await _settled(connection, reach, span)
         speeds = await _speeds(connection, reach, span)
-        rows = await connection.fetch(_SQL["queued"], account_id, OPEN_LIMIT, owner_id)
-        queued = {row["lane"]: row for row in rows}
         since = span.now - WORKER_MEMORY
         return Overview(
             span=span,
@@ -177,23 +166,14 @@ async def read(pool: Pool, reach: Reach, span: Span, lanes: tuple[str, ...]) -> 
             settled=settled,
             speed=speeds.get(None, Speed()),
             steps=await _steps(connection, reach, span, speeds),
-            lanes={
-                lane: LaneRow(
-                    queued=Count(queued[lane]["events"], queued[lane]["events"] >= OPEN_LIMIT, queued[lane]["oldest"])
-                    if lane in queued
-                    else Count(),
-                    received=by_lane.get(lane, 0),
-                    speed=speeds.get(lane, Speed()),
-                )
-                for lane in lanes
-            },
+            lanes={lane: LaneRow(received=by_lane.get(lane, 0), speed=speeds.get(lane, Speed())) for lane in lanes},
             connections=tuple(
                 ConnectionRow(**row)
                 for row in await connection.fetch(
                     _SQL["connections"], account_id, span.start, CONNECTION_LIMIT, DELIVERIES_LIMIT, owner_id
                 )
             ),
-            workers=tuple(WorkerRow(**row) for row in await connection.fetch(_SQL["workers"], since, WORKER_LIMIT)),
+            workers=tuple(await workers.heard_since(connection, since)),
             failures=tuple(
                 FailureRow(**row) for row in await connection.fetch(_SQL["failures"], account_id, LIST_LIMIT, owner_id)
             ),

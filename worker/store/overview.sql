@@ -21,19 +21,6 @@ SELECT g.state, n.events,
        SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $3))
                 LIMIT $2) AS counted) AS n
 
--- queued: the events of each lane that nobody has applied yet (counted up to a limit, oldest first); the age of one that
--- was kept while the registry was off counts from when it was let go
-SELECT q.lane, q.events, greatest(e.received_at, q.released_at) AS oldest
-  FROM (SELECT lane, count(*) AS events, min(event_id::text)::uuid AS first, min(released_at) AS released_at
-          FROM (SELECT lane, event_id, released_at FROM event_states
-                 WHERE account_id = $1 AND state = 'received'
-                   AND ($3::uuid IS NULL OR event_id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $3))
-                 ORDER BY event_id
-                 LIMIT $2) AS counted
-         GROUP BY lane) AS q
-  JOIN events e ON e.account_id = $1 AND e.id = q.first
-
 -- settled: events received since a time by lane and state; ids are ordered by time, so the newest up to a limit
 SELECT lane, state, count(*) AS events
   FROM (SELECT lane, state FROM event_states
@@ -97,7 +84,7 @@ SELECT at, lane, grouping(at, lane) AS level,
 
 -- connections: each source with its last delivery, what came since a time (the newest up to a limit), and what was
 -- refused since then with the most frequent cause
-SELECT c.name, c.provider, last.received_at AS last_at, last.livemode AS last_livemode,
+SELECT c.id, c.name, c.provider, last.received_at AS last_at, last.livemode AS last_livemode,
        coalesce(n.events, 0) AS events, n.first_at, coalesce(n.conflicts, 0) AS conflicts,
        coalesce(n.live, false) AS live, coalesce(n.test, false) AS test,
        coalesce(f.refused, 0)::bigint AS refused, f.cause, f.skew_s, f.hint
@@ -130,14 +117,9 @@ SELECT c.name, c.provider, last.received_at AS last_at, last.livemode AS last_li
         LIMIT 1) AS f ON true
  ORDER BY c.name
 
--- workers: the processes that apply events, those that were heard of lately
-SELECT name, host, pid, started_at, seen_at, running FROM workers
- WHERE seen_at >= $1
- ORDER BY name
- LIMIT $2
-
 -- failures: the newest events that are dead or retrying, with the reason
-SELECT s.event_id AS id, c.name AS connection, e.topic, s.state, s.reason, s.attempts, s.next_attempt_at, e.received_at,
+SELECT s.event_id AS id, c.name AS connection, e.topic, s.state, s.reason, s.attempts,
+       nullif(s.next_attempt_at, 'infinity') AS next_attempt_at, e.received_at,
        e.livemode
   FROM (SELECT * FROM event_states
          WHERE account_id = $1 AND state IN ('retrying', 'dead')

@@ -144,11 +144,19 @@ async def adopt(connection: Pooled, account_id: str, contacts: Mapping[str, str]
 
 
 async def orders_of(
-    connection: Pooled, account_id: str, id_: str, after: tuple[datetime, str] | None, limit: int
+    connection: Pooled,
+    account_id: str,
+    id_: str,
+    after: tuple[datetime, str] | None,
+    limit: int,
+    *,
+    newest: bool = False,
 ) -> list[tuple[datetime, str]]:
-    """(made at, id) of the orders made within it, the first on top."""
+    """(made at, id) of the orders made within it, the first on top, or the `newest`."""
     at, order_id = after or (None, None)
-    rows = await connection.fetch(_SQL["orders_of"], account_id, id_, at, order_id, limit)
+    rows = await connection.fetch(
+        _SQL["newest_orders_of" if newest else "orders_of"], account_id, id_, at, order_id, limit
+    )
     return [(row["created_at"], row["id"]) for row in rows]
 
 

@@ -87,6 +87,11 @@ SELECT id, created_at FROM orders
  WHERE account_id = $1 AND recurring_order_id = $2 AND ($3::timestamptz IS NULL OR (created_at, id) > ($3, $4::uuid))
  ORDER BY created_at, id LIMIT $5
 
+-- newest_orders_of: the orders of a recurring order, the newest on top
+SELECT id, created_at FROM orders
+ WHERE account_id = $1 AND recurring_order_id = $2 AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4::uuid))
+ ORDER BY created_at DESC, id DESC LIMIT $5
+
 -- charging: what operators watch: how much that may be charged is overdue and how long, how many outcomes are not known and
 -- how long, how many charges are held back, how many Stripe refuses to try, and in how many accounts charging is stopped
 WITH late AS (

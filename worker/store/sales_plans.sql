@@ -2,9 +2,11 @@
 INSERT INTO sales_plans (account_id, id, contact_id, offer_id, manager_id, note, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 
--- read: plans of a contact, each with its manager's name
-SELECT s.id, s.contact_id, s.offer_id, s.manager_id, t.name AS manager_name, s.note, s.created_at
-  FROM sales_plans s JOIN tokens t ON t.account_id = s.account_id AND t.id = s.manager_id
+-- read: plans of a contact, each with the names of its manager and its offer
+SELECT s.id, s.contact_id, s.offer_id, f.name AS offer_name, s.manager_id, t.name AS manager_name, s.note, s.created_at
+  FROM sales_plans s
+  JOIN tokens t ON t.account_id = s.account_id AND t.id = s.manager_id
+  LEFT JOIN offers f ON f.account_id = s.account_id AND f.id = s.offer_id
  WHERE s.account_id = $1 AND s.id = ANY ($2)
 
 -- manager_of: whose plan it is, of those of a contact

@@ -1,29 +1,44 @@
--- sales: completed orders of a time, by what the report is by and by currency. An invoice or a shipment of another order
--- tells of that order and is not counted beside it; by manager only confirmed sales count
-SELECT s.currency, s.key, s.name, s.number, count(*) AS orders, sum(s.amount)::text AS amount,
-       sum(s.amount_paid)::text AS received, sum(s.amount_refunded)::text AS refunded
+-- sales: completed orders of a time, by what the report is by and by currency: summed first, then named. An invoice or a
+-- shipment of another order tells of that order and is not counted beside it
+SELECT s.currency, coalesce(s.key::text, to_char(s.day, CASE $7 WHEN 'month' THEN 'YYYY-MM' ELSE 'YYYY-MM-DD' END)) AS key,
+       coalesce(f.name, g.name, c.name, c.email, t.name,
+                to_char(s.day, CASE $7 WHEN 'month' THEN 'YYYY-MM' ELSE 'YYYY-MM-DD' END)) AS name,
+       coalesce(f.number, g.number) AS number, s.orders, s.amount::text AS amount, s.received::text AS received,
+       s.refunded::text AS refunded
   FROM (
-      SELECT o.currency, o.amount, o.amount_paid, o.amount_refunded,
-             CASE $7 WHEN 'offer' THEN f.id WHEN 'offer_category' THEN g.id WHEN 'contact' THEN c.id
-                     WHEN 'manager' THEN t.id END AS key,
-             CASE $7 WHEN 'offer' THEN f.name WHEN 'offer_category' THEN g.name
-                     WHEN 'contact' THEN coalesce(c.name, c.email) WHEN 'manager' THEN t.name END AS name,
-             CASE $7 WHEN 'offer' THEN f.number WHEN 'offer_category' THEN g.number END AS number
+      SELECT o.currency,
+             CASE $7 WHEN 'offer' THEN o.offer_id WHEN 'offer_category' THEN f.category_id WHEN 'contact' THEN o.contact_id
+                     WHEN 'manager' THEN CASE WHEN o.sale_kind = 'user' THEN o.manager_id END END AS key,
+             CASE $7 WHEN 'day' THEN (coalesce(o.paid_at, o.ordered_at) AT TIME ZONE z.timezone)::date
+                     WHEN 'month' THEN date_trunc('month', coalesce(o.paid_at, o.ordered_at) AT TIME ZONE z.timezone)::date
+                     END AS day,
+             count(*) AS orders, sum(o.amount) AS amount, sum(o.amount_paid) AS received, sum(o.amount_refunded) AS refunded
         FROM orders o
+        JOIN accounts z ON z.id = o.account_id
         LEFT JOIN offers f ON f.account_id = o.account_id AND f.id = o.offer_id
-        LEFT JOIN offer_categories g ON g.account_id = f.account_id AND g.id = f.category_id
-        LEFT JOIN contacts c ON c.account_id = o.account_id AND c.id = o.contact_id
-        LEFT JOIN tokens t ON t.account_id = o.account_id AND t.id = o.manager_id AND o.sale_kind = 'user'
        WHERE o.account_id = $1 AND o.sales_status = 'completed' AND o.status <> 'void'
          AND coalesce(o.paid_at, o.ordered_at) >= $2 AND coalesce(o.paid_at, o.ordered_at) < $3
          AND (o.livemode OR $4) AND ($5::text IS NULL OR o.currency = $5)
          AND NOT (o.parent_id IS NOT NULL AND o.type IN ('invoice', 'shipping'))
-         AND ($7 <> 'manager' OR o.sale_confirmed_at IS NOT NULL)
+         AND (NOT $14 OR o.sale_confirmed_at IS NOT NULL)
+         AND ($9::uuid IS NULL OR o.offer_id = $9) AND ($10::uuid IS NULL OR f.category_id = $10)
+         AND ($11::uuid IS NULL OR (o.manager_id = $11 AND o.sale_kind = 'user' AND o.sale_confirmed_at IS NOT NULL))
+         AND ($12::uuid IS NULL OR o.contact_id = $12)
+         AND ($13::text IS NULL OR EXISTS (
+             SELECT FROM payments p WHERE p.account_id = $1 AND p.order_id = o.id AND p.status = 'succeeded' AND p.system = $13)
+          OR EXISTS (
+             SELECT FROM orders i JOIN payments p ON p.account_id = $1 AND p.order_id = i.id
+              WHERE i.account_id = $1 AND i.parent_id = o.id AND i.type = 'invoice' AND i.status <> 'void'
+                AND p.status = 'succeeded' AND p.system = $13))
          AND ($6::uuid IS NULL OR EXISTS (
              SELECT FROM order_owners w WHERE w.account_id = o.account_id AND w.order_id = o.id AND w.owner_id = $6))
+       GROUP BY 1, 2, 3
   ) AS s
- GROUP BY 1, 2, 3, 4
- ORDER BY 1, 3, 4, 2
+  LEFT JOIN offers f ON $7 = 'offer' AND f.account_id = $1 AND f.id = s.key
+  LEFT JOIN offer_categories g ON $7 = 'offer_category' AND g.account_id = $1 AND g.id = s.key
+  LEFT JOIN contacts c ON $7 = 'contact' AND c.account_id = $1 AND c.id = s.key
+  LEFT JOIN tokens t ON $7 = 'manager' AND t.account_id = $1 AND t.id = s.key
+ ORDER BY s.currency, name, number, s.key
  LIMIT $8
 
 -- systems: what was received for these orders, on their invoices too, by payment system and the payments' own currency. What
@@ -32,10 +47,15 @@ SELECT s.currency, s.key, s.name, s.number, count(*) AS orders, sum(s.amount)::t
 WITH sold AS (
     SELECT o.id, o.currency, o.amount_paid, o.amount_refunded
       FROM orders o
+      LEFT JOIN offers f ON f.account_id = o.account_id AND f.id = o.offer_id
      WHERE o.account_id = $1 AND o.sales_status = 'completed' AND o.status <> 'void'
        AND coalesce(o.paid_at, o.ordered_at) >= $2 AND coalesce(o.paid_at, o.ordered_at) < $3
        AND (o.livemode OR $4) AND ($5::text IS NULL OR o.currency = $5)
        AND NOT (o.parent_id IS NOT NULL AND o.type IN ('invoice', 'shipping'))
+       AND ($8::uuid IS NULL OR o.offer_id = $8) AND ($9::uuid IS NULL OR f.category_id = $9)
+       AND ($10::uuid IS NULL OR (o.manager_id = $10 AND o.sale_kind = 'user' AND o.sale_confirmed_at IS NOT NULL))
+       AND ($11::uuid IS NULL OR o.contact_id = $11)
+       AND (NOT $13 OR o.sale_confirmed_at IS NOT NULL)
        AND ($6::uuid IS NULL OR EXISTS (
            SELECT FROM order_owners w WHERE w.account_id = o.account_id AND w.order_id = o.id AND w.owner_id = $6))
 ), paid AS (
@@ -61,6 +81,19 @@ WITH sold AS (
 SELECT currency, system AS key, system AS name, NULL::bigint AS number, count(DISTINCT id) AS orders,
        sum(amount)::text AS amount, sum(amount)::text AS received, sum(refunded)::text AS refunded
   FROM every
+ WHERE $12::text IS NULL OR system = $12
  GROUP BY currency, system
  ORDER BY currency, system
  LIMIT $7
+
+-- known_systems: the payment systems of an account's payments: each is found by one step into the index
+WITH RECURSIVE known AS (
+    (SELECT system FROM payments WHERE account_id = $1 ORDER BY system LIMIT 1)
+    UNION ALL
+    SELECT (SELECT p.system FROM payments p WHERE p.account_id = $1 AND p.system > k.system ORDER BY p.system LIMIT 1)
+      FROM known k WHERE k.system IS NOT NULL
+)
+SELECT system FROM known WHERE system IS NOT NULL LIMIT 100
+
+-- limit_time: how long the statements of this transaction may take
+SELECT set_config('statement_timeout', $1, true)

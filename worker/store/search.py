@@ -1,4 +1,4 @@
-"""The only place that puts SQL together: which rows a filter finds, newest first, as ids with their places.
+"""Where SQL is put together: which rows a filter finds, newest first, as ids with their places.
 
 Every clause is a constant of this file; what a caller gives is only ever an argument.
 """
@@ -31,8 +31,23 @@ _ORDERS = {
     "type": "o.type = {}",
     "parent_id": "o.parent_id = {}",
     "recurring_order_id": "o.recurring_order_id = {}",
+    "sales_status": "o.sales_status = {}",
+    "payment_type": "o.payment_type = {}",
+    "currency": "o.currency = {}",
+    "offer_id": "o.offer_id = {}",
+    "category_id": "o.offer_id IN (SELECT f.id FROM offers f WHERE f.account_id = $1 AND f.category_id = {})",
+    "manager_id": "o.manager_id = {}",
+    "system": "{} = ANY (o.systems)",
     "created_from": "o.created_at >= {}",
     "created_to": "o.created_at < {}",
+    "paid_from": "o.paid_at >= {}",
+    "paid_to": "o.paid_at < {}",
+}
+_ORDER_FLAGS = {
+    # What `true` means, and what `false`.
+    "confirmed": ("o.sale_confirmed_at IS NOT NULL", "o.sale_confirmed_at IS NULL"),
+    "recurring": ("o.recurring_order_id IS NOT NULL", "o.recurring_order_id IS NULL"),
+    "livemode": ("o.livemode", "NOT o.livemode"),
 }
 _DEALS = {"contact_id": "d.contact_id = {}", "owner_id": "d.owner_id = {}", "status": "d.status = {}"}
 _PAYMENTS = {
@@ -50,11 +65,18 @@ _CHECKOUTS = {
     "created_to": "c.created_at < {}",
 }
 _EVENTS = {
-    "connection": "e.connection_id = (SELECT id FROM connections c WHERE c.account_id = e.account_id AND c.name = {})",
+    "ids": "e.id = ANY ({})",
+    "connection": "e.connection_id = (SELECT id FROM connections c WHERE c.account_id = $1 AND c.name = {})",
     "topic": "e.topic = {}",
     "topic_prefix": "e.topic LIKE {}",
     "received_from": "e.received_at >= {}",
     "received_to": "e.received_at < {}",
+}
+_AUDIT = {
+    "actor": "a.actor = {}",
+    "operation": "a.operation = {}",
+    "from_": "a.at >= {}",
+    "to": "a.at < {}",
 }
 _MOVEMENTS = {
     "location_id": "m.location_id = {}",
@@ -80,6 +102,17 @@ _STATES = {
     state: _STATE.format(state)
     for state in ("received", "applied", "ignored", "waiting", "retrying", "dead")
 }
+UNSETTLED = ("received", "waiting", "retrying", "dead")
+_OPEN = "'received', 'waiting', 'retrying', 'dead'"
+_CAUSE = r"regexp_replace({}, '\S*[0-9]\S*', '…', 'g')"
+"""A reason without its ids and numbers, as the groups of dead letters have it."""
+_SAME_CAUSE = f"{_CAUSE.format('coalesce(s.reason, $$$$)')} = {_CAUSE.format('{}::text')}"
+_REASONS = {
+    # By state; None: those that are not settled.
+    state: f"""e.id IN (SELECT s.event_id FROM event_states s
+        WHERE s.account_id = e.account_id AND s.state IN ({states}) AND {_SAME_CAUSE})"""  # noqa: S608  (constants of this file)
+    for state, states in ((None, _OPEN), *((state, f"'{state}'") for state in _STATES))
+}
 _TEMPLATE = """r.product_template_id = (
     SELECT t.id FROM product_templates t WHERE t.account_id = r.account_id AND t.slug = {})"""
 _NAMED = r"to_tsvector('simple', regexp_replace(r.name, '\W+', ' ', 'g')) @@ {}::tsquery"
@@ -96,12 +129,16 @@ _RECORDS = {
     "offers": {"category_id": "r.category_id = {}", "currency": "r.currency = {}", "recurring": "r.recurring = {}"},
     "sales_plans": {"contact_id": "r.contact_id = {}"},
 }
-_OF_DOSSIER = "e.id IN (SELECT s.event_id FROM event_states s WHERE s.account_id = e.account_id AND s.dossier_id = {})"
 _EMAIL = """c.id IN (
     SELECT k.contact_id FROM contact_keys k WHERE k.account_id = c.account_id AND k.key = 'email:' || {}::text)"""
-_OF_ORDER = """e.id IN (SELECT s.event_id FROM event_states s WHERE s.account_id = e.account_id AND s.dossier_id IN (
-    SELECT l.dossier_id FROM links l WHERE l.account_id = e.account_id AND l.key = ANY ({})
-    UNION SELECT o.id FROM orders o WHERE o.account_id = e.account_id AND o.external_id = {}))"""
+_SPEAKS_OF = """e.id = ANY (ARRAY(
+    -- by lookups alone: joined by OR, these would have all events read
+    SELECT f.id FROM events f WHERE f.account_id = $1 AND f.connection_id = ANY ({}) AND f.delivery_id = {}
+    UNION SELECT s.event_id FROM event_states s WHERE s.account_id = $1 AND s.dossier_id IN (
+        SELECT l.dossier_id FROM links l WHERE l.account_id = $1 AND l.key = ANY ({})
+        UNION SELECT o.id FROM orders o WHERE o.account_id = $1 AND o.external_id = {})
+    UNION SELECT f.id FROM events f WHERE f.account_id = $1 AND f.id = {}
+    UNION SELECT s.event_id FROM event_states s WHERE s.account_id = $1 AND s.dossier_id = {}))"""
 
 _WITHIN = {
     # Whose rows a reader sees who does not see all: read from the owner's side, since what one person owns is little.
@@ -117,6 +154,7 @@ _WITHIN = {
          WHERE w.account_id = $1 AND w.owner_id = {0})""",
     "contacts": "c.owner_id = {}",
     "deals": "d.owner_id = {}",
+    "audit": "a.token_id = {}",
 }
 
 
@@ -156,6 +194,11 @@ class _Query:
             if given.get(name) is not None:
                 self.add(clause, given[name])
 
+    def add_flags(self, known: Mapping[str, tuple[str, str]], given: Mapping[str, Any]) -> None:
+        for name, (yes, no) in known.items():
+            if given.get(name):
+                self.clauses.append(yes if given[name] == "true" else no)
+
     def add_seen(self, reach: Reach, given: Mapping[str, Any]) -> None:
         """Nothing is found by a contact or an order that is beyond reach."""
         for name, clause in _SEEN.items():
@@ -181,6 +224,7 @@ async def orders(
     """Orders by their filters. `q` begins an external id, a platform's number, words of the title; or is the number."""
     query = _Query(reach, "orders")
     query.add_filters(_ORDERS, given)
+    query.add_flags(_ORDER_FLAGS, given)
     if text := given.get("q"):
         prefix = _prefix(text.strip().lower())
         parts: list[tuple[str, Sequence[Any]]] = [
@@ -199,27 +243,36 @@ async def orders(
 async def events(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
-    """Events by their filters; `q` is an event's id, a delivery id, or the id of something that the event speaks of."""
+    """Events by their filters; `q` is an event's id, a delivery id, or the id of something that the event speaks of.
+    `reason` is looked for, ids and numbers apart, among events of the state that is asked for, else of those that are
+    not settled."""
+    query, topic = await events_query(connection, reach, given)
+    if topic:
+        query.clauses.append(topic)
+    state = given.get("state")
+    if given.get("reason"):
+        query.add(_REASONS[state], given["reason"])
+    elif state:
+        query.add(_STATES[state])
+    return await query.run(connection, "received_at", before, limit)
+
+
+async def events_query(connection: Pooled, reach: Reach, given: Mapping[str, Any]) -> tuple[_Query, str]:
+    """What all filters of events come to but for state, reason and topic; and what is asked of the topic, empty where
+    that is nothing: of all filters it is the one that no index answers."""
     query = _Query(reach, "events")
-    topic = given.get("topic")
-    if topic and topic.endswith("*"):
-        given = {**given, "topic": None, "topic_prefix": _prefix(topic[:-1])}
-    query.add_filters(_EVENTS, given)
-    if given.get("state"):
-        query.add(_STATES[given["state"]])
+    query.add_filters(_EVENTS, {**given, "topic": None})
     if text := given.get("q"):
         text = text.strip()
         names = await connection.fetch("SELECT id, name FROM connections WHERE account_id = $1", reach.account_id)
         keys = [text, f"stripe:{text}", *(f"{row['name']}:{text}" for row in names)]
-        parts: list[tuple[str, Sequence[Any]]] = [
-            ("(e.connection_id = ANY ({}) AND e.delivery_id = {})", [[row["id"] for row in names], text]),
-            (_OF_ORDER, [keys, text]),
-        ]
-        if _UUID.fullmatch(text):
-            parts.append(("e.id = {}", [text]))
-            parts.append((_OF_DOSSIER, [text]))
-        query.add_any(parts)
-    return await query.run(connection, "received_at", before, limit)
+        id_ = text if _UUID.fullmatch(text) else None
+        query.add(_SPEAKS_OF, [row["id"] for row in names], text, keys, text, id_, id_)
+    topic = given.get("topic")
+    if not topic:
+        return query, ""
+    name, value = ("topic_prefix", _prefix(topic[:-1])) if topic.endswith("*") else ("topic", topic)
+    return query, _EVENTS[name].format(query.argument(value))
 
 
 async def payments(
@@ -236,20 +289,41 @@ async def payments(
 async def recurring_orders(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
-    """Recurring orders by their filters; `held` is `true` for those that wait for a person, `false` for the rest."""
+    """Recurring orders by their filters; `held` is `true` for those that wait for a person, `false` for the rest.
+    `begun` leaves those out whose first payment has not succeeded."""
     query = _Query(reach, "recurring_orders")
     query.add_filters(_RECURRING, given)
+    if given.get("begun"):
+        query.add("r.status <> 'pending'")
     if given.get("held"):
         query.add("r.held" if given["held"] == "true" else "NOT r.held")
     return await query.run(connection, "created_at", before, limit)
 
 
+async def recurring_counts(
+    connection: Pooled, reach: Reach, given: Mapping[str, Any], statuses: Sequence[str], limit: int
+) -> dict[str, int]:
+    """How many recurring orders are in each status, counted up to a limit; of one contact where `given` names it."""
+    query = _Query(reach, "recurring_orders")
+    query.add_filters({"contact_id": _RECURRING["contact_id"]}, given)
+    where = " AND ".join(["r.account_id = $1", "r.status = g.status", *query.clauses])
+    rows = await connection.fetch(
+        f"SELECT g.status, (SELECT count(*) FROM (SELECT FROM recurring_orders r WHERE {where} "  # noqa: S608  (see above)
+        f"LIMIT {query.argument(limit)}) AS counted) AS orders "
+        f"FROM unnest({query.argument(list(statuses))}::text[]) AS g (status)",
+        *query.arguments,
+    )
+    return {row["status"]: row["orders"] for row in rows}
+
+
 async def checkouts(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
-    """Checkouts by their filters."""
+    """Checkouts by their filters; `opened` is `true` for those whose session was opened, `false` for the rest."""
     query = _Query(reach, "checkouts")
     query.add_filters(_CHECKOUTS, given)
+    if given.get("opened"):
+        query.add(f"c.state {'=' if given['opened'] == 'true' else '<>'} 'opened'")
     return await query.run(connection, "created_at", before, limit)
 
 
@@ -281,6 +355,15 @@ async def deals(
         title = (r"to_tsvector('simple', regexp_replace(d.title, '\W+', ' ', 'g')) @@ {}::tsquery", [words])
         query.add_any([title] if words else [])
     return await query.run(connection, "created_at", before, limit)
+
+
+async def audit(
+    connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
+) -> Found:
+    """What was done, by its filters."""
+    query = _Query(reach, "audit")
+    query.add_filters(_AUDIT, given)
+    return await query.run(connection, "at", before, limit)
 
 
 async def movements(

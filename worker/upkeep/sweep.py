@@ -5,6 +5,7 @@ In health it finds nothing, so what it rescues is the best single alarm. It need
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
@@ -36,7 +37,8 @@ _LOCK = 0x73776565
 
 
 async def tick(ctx: Context) -> int:
-    """One sweep; how many events were signalled again. What was kept while a registry was off is let go as well."""
+    """One sweep; how many events were signalled again. What was kept while a registry was off, or held by a lane while
+    it was paused, is let go as well."""
     await _take_up_orphans(ctx)  # first: what killed a worker is then signalled alone
     async with transaction(ctx.pool) as connection:
         if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK):
@@ -48,10 +50,16 @@ async def tick(ctx: Context) -> int:
             account_id: await inbox.release(connection, account_id, KEPT_LIMIT, KEPT_RESCUE_AFTER)
             for account_id in await inbox.kept_accounts(connection)
         }
+        resumed = {
+            (account_id, lane): await inbox.release_held(connection, account_id, lane, KEPT_LIMIT, KEPT_RESCUE_AFTER)
+            for account_id, lane in await inbox.held_lanes(connection)
+        }
     for account_id, event_ids in released.items():
         ctx.lanes.signal(Lane.BULK, account_id, event_ids)
         if event_ids:
             log.info("events_released", account=account_id, events=len(event_ids))
+    for (account_id, lane), events in resumed.items():
+        let_go(ctx, account_id, lane, events)
     for event in due:
         # Suspects of having killed a worker go through the lane of one slot: side by side in one process, the one that
         # kills would take the others with it each time, until they were dead too.
@@ -61,6 +69,14 @@ async def tick(ctx: Context) -> int:
     if due:
         log.warning("events_signalled_again", events=len(due))
     return len(due)
+
+
+def let_go(ctx: Context, account_id: str, lane: str, events: Sequence[tuple[str, bool]]) -> None:
+    """Signal what a resumed lane held, as (id, tried before), oldest first."""
+    ctx.lanes.signal(lane, account_id, [event_id for event_id, tried in events if not tried])
+    ctx.lanes.signal(lane, account_id, [event_id for event_id, tried in events if tried], alone=True)
+    if events:
+        log.info("events_released", account=account_id, lane=lane, events=len(events))
 
 
 async def _take_up_orphans(ctx: Context) -> None:

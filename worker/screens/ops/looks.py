@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -11,13 +10,14 @@ from aiohttp import web
 
 from schemas.account import Reach
 from schemas.provider import Lane
-from worker.store import overview
-from worker.store.db import Pool
+from worker.screens.ops.shared import Shared
+from worker.store import lanes, overview
+from worker.store.db import Pool, acquire
+from worker.store.lanes import Recent, Work
 from worker.store.overview import Overview, Span
+from worker.store.snapshot import snapshot
 
 LANES = tuple(str(lane) for lane in Lane)
-KEPT = 300
-"""Looks kept at most; beyond it the oldest go."""
 
 
 class Range(msgspec.Struct, frozen=True):
@@ -49,27 +49,42 @@ RANGES = {
 FIRST = RANGES["10m"]
 
 
+WORK_FRESH_S, RECENT_FRESH_S = 1.5, 4.0
+
+
 class Looks:
-    """Reads overviews and keeps each for a moment."""
+    """Reads overviews, and what lanes have to do, and keeps each for a moment."""
 
     def __init__(self, pool: Pool, clock: Callable[[], float]) -> None:
         self._pool, self._clock = pool, clock
-        self._kept: dict[tuple[Reach, str], tuple[float, asyncio.Task[Overview]]] = {}
+        self._overviews: Shared[tuple[Reach, str], Overview] = Shared("overview")
+        self._works: Shared[Reach, dict[str, Work]] = Shared("lanes' work")
+        self._recents: Shared[Reach, Mapping[str, Recent]] = Shared("lanes' last hour")
 
     async def look(self, reach: Reach, choice: Range) -> Overview:
-        key = (reach, choice.key)
-        now = asyncio.get_running_loop().time()
-        until, task = self._kept.get(key, (0.0, None))
-        if task is None or (task.done() and (until <= now or task.cancelled() or task.exception())):
-            task = asyncio.create_task(self._read(reach, choice), name="overview")
-            self._kept.pop(key, None)
-            self._kept[key] = (now + choice.fresh_s, task)
-            while len(self._kept) > KEPT:
-                del self._kept[next(iter(self._kept))]
-        return await asyncio.shield(task)  # one viewer who leaves must not end the look of the others
+        return await self._overviews.get((reach, choice.key), choice.fresh_s, lambda: self._read(reach, choice))
+
+    async def work(self, reach: Reach) -> dict[str, Work]:
+        """What each lane has to do. Whether it is paused is of this very moment, so that who pauses it sees it."""
+        shared = await self._works.get(reach, WORK_FRESH_S, lambda: self._work(reach))
+        async with acquire(self._pool) as connection:
+            paused = await lanes.pauses(connection, reach.account_id)
+        return {lane: msgspec.structs.replace(one, pause=paused.get(lane)) for lane, one in shared.items()}
+
+    async def recent(self, reach: Reach) -> Mapping[str, Recent]:
+        """What came in the last hour, by lane."""
+        return await self._recents.get(reach, RECENT_FRESH_S, lambda: self._recent(reach))
 
     async def _read(self, reach: Reach, choice: Range) -> Overview:
         return await overview.read(self._pool, reach, choice.span(self.now()), LANES)
+
+    async def _work(self, reach: Reach) -> dict[str, Work]:
+        async with snapshot(self._pool) as connection:
+            return await lanes.work(connection, reach, self.now())
+
+    async def _recent(self, reach: Reach) -> Mapping[str, Recent]:
+        async with acquire(self._pool) as connection:
+            return await lanes.recent(connection, reach, self.now())
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)

@@ -3,21 +3,24 @@ that the stream sends only the parts that changed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from handlers.lane import state as lane_state
 from schemas.account import Permission
-from worker.lanes import SLOTS
+from schemas.provider import Lane
+from worker.lanes import DOES, SLOTS
 from worker.screens import charts, words
 from worker.screens.charts import Chart, Series
+from worker.screens.heartbeats import heartbeat
 from worker.screens.ops.looks import FIRST, LOOKS, RANGES, Range
-from worker.screens.ops.workers import heartbeat
 from worker.screens.screen import Content, Look, Screens
 from worker.screens.session import here
-from worker.store.overview import ConnectionRow, Count, LaneRow, Overview, Step
+from worker.store.lanes import Pause, Work
+from worker.store.overview import ConnectionRow, Count, Overview, Step
 
 SECTIONS = (
     "registry",
@@ -34,13 +37,6 @@ SECTIONS = (
 """The parts of the page, each a template `overview/<name>.html`, in the order of the page."""
 
 STATES = ("received", "applied", "ignored", "waiting", "retrying", "dead")
-LANE_WORDS = {
-    "payments": "Payments, refunds, disputes",
-    "orders": "Orders and fulfilments",
-    "bulk": "Imports and catch-up",
-}
-BEHIND_S = 30
-"""A lane whose oldest event is older than this is behind."""
 SHORTEST_PART = 0.25
 """The step that is not over yet is drawn once this part of it has passed."""
 
@@ -68,7 +64,9 @@ class LaneLine(msgspec.Struct, frozen=True):
     name: str
     words: str
     state: str
+    pause: Pause | None
     queued: str
+    deferred: str
     oldest: str
     per_minute: str
     p95: str
@@ -83,9 +81,11 @@ SCREENS = Screens("ops", permission=Permission.OPS_VIEW)
 async def overview(look: Look) -> Content:
     """All of it is of the range that the address names; an unknown one is the first."""
     choice = RANGES.get(look.request.query.get("range", ""), FIRST)
-    read = await look.request.app[LOOKS].look(look.reach, choice)
+    looks = look.request.app[LOOKS]
+    read, work = await looks.look(look.reach, choice), await looks.work(look.reach)
     return {
         **view(read, choice),
+        "lanes": lanes(read, work, choice),
         "address": here(look.request),
         "max_attempts": look.ctx.settings.max_attempts,
         "may_replay": look.actor.may(Permission.OPS_REPLAY),
@@ -108,7 +108,6 @@ def view(look: Overview, choice: Range) -> dict[str, Any]:
         "states": states(look, choice),
         "throughput": throughput(look, steps),
         "latency": latency(steps),
-        "lanes": lanes(look, choice),
         "waiting": look.open.get("waiting", Count()),
     }
 
@@ -187,34 +186,37 @@ def latency(steps: Sequence[Step]) -> Chart:
     )
 
 
-def lanes(look: Overview, choice: Range) -> list[LaneLine]:
+def lanes(look: Overview, work: Mapping[str, Work], choice: Range) -> list[LaneLine]:
+    """What each lane has to do, which is of this moment, beside how fast it was in the range."""
     now = look.span.now
     alive = [worker for worker in look.workers if heartbeat(worker, now) == "alive"]
     found = []
-    for name, row in look.lanes.items():
-        busy = sum(int(worker.running.get(name, 0)) for worker in alive)
+    for lane in Lane:
+        row, todo = look.lanes[lane], work[lane]
+        busy = sum(int(worker.running.get(lane, 0)) for worker in alive)
+        oldest = todo.queued.oldest
         found.append(
             LaneLine(
-                name=name,
-                words=LANE_WORDS.get(name, ""),
-                state=_lane_state(row, busy, bool(alive), now),
-                queued=_shown(row.queued),
-                oldest=words.age(row.queued.oldest, now),
-                per_minute=words.rate(row.received / choice.minutes),
+                name=lane,
+                words=DOES[lane],
+                state=lane_state(
+                    paused=todo.pause is not None,
+                    oldest_s=(now - oldest).total_seconds() if oldest else None,
+                    queued=todo.queued.events,
+                    running=busy,
+                    manned=bool(alive),
+                ),
+                pause=todo.pause,
+                queued=_shown(todo.queued),
+                deferred=_shown(todo.deferred),
+                oldest=words.age(oldest, now),
+                per_minute=words.rate(row.received / choice.minutes) if lane is not Lane.CHARGES else words.NONE,
                 p95=" ".join(words.millis(row.speed.p95)).strip(),
-                slots=SLOTS.get(name, 0) * len(alive),  # type: ignore[call-overload]  # a Lane is its text
+                slots=SLOTS[lane] * len(alive),
                 busy=busy,
             )
         )
     return found
-
-
-def _lane_state(row: LaneRow, busy: int, manned: bool, now: datetime) -> str:
-    if row.queued.oldest is not None and (now - row.queued.oldest).total_seconds() > BEHIND_S:
-        return "behind"
-    if not manned:
-        return "no worker"
-    return "working" if busy or row.queued.events else "idle"
 
 
 def _shown(counted: Count) -> str:

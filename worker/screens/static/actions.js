@@ -5,9 +5,10 @@
 //
 // data-then: where to go afterwards, `{id}` being a field of the answer; without it the page is read again.
 // data-version: the version that the change is meant for (If-Match).
+// Before it asks, a form sends `daybook:ask` with the body, which a listener may change or, by preventDefault, keep.
 // A field's data-kind says what its text is: int, bool, money (data-digits: places after the point), list (commas),
-// json, time (of the browser's zone). An empty field is left out, or null where it has data-empty="null".
-// A name with dots makes nested objects.
+// json, time (of the browser's zone). An empty field is left out, or the JSON of its data-empty ("null", "0").
+// A name with dots makes nested objects, and lists where a part is a number: `items.0.name`.
 
 import { say } from "./controls.js";
 import { refresh } from "./grow.js";
@@ -53,7 +54,7 @@ function put(body, name, value) {
   const parts = name.split(".");
   const last = parts.pop();
   let place = body;
-  for (const part of parts) place = place[part] ??= {};
+  parts.forEach((part, n) => (place = place[part] ??= /^\d+$/.test(parts[n + 1] ?? last) ? [] : {}));
   place[last] = value;
 }
 
@@ -61,11 +62,11 @@ export function bodyOf(form) {
   const body = {};
   let any = false;
   for (const field of form.elements) {
-    if (!field.name || field.disabled || (field.type === "radio" && !field.checked)) continue;
+    if (!field.name || field.matches(":disabled") || (field.type === "radio" && !field.checked)) continue;
     any = true;
     const text = field.type === "checkbox" ? String(field.checked) : field.value.trim();
     if (text) put(body, field.name, (KINDS[field.type === "checkbox" ? "bool" : field.dataset.kind] ?? String)(text, field));
-    else if (field.dataset.empty === "null") put(body, field.name, null);
+    else if (field.dataset.empty !== undefined) put(body, field.name, JSON.parse(field.dataset.empty));
   }
   return any ? body : undefined;
 }
@@ -94,8 +95,9 @@ function clear(form) {
 }
 
 function mark(form, name, message) {
-  const field = form.elements.namedItem(name) ?? form.elements.namedItem(name.split(".")[0]);
-  if (!(field instanceof HTMLElement) || field.type === "hidden") return false;
+  let field = form.elements.namedItem(name) ?? form.elements.namedItem(name.split(".")[0]);
+  if (field instanceof HTMLElement && field.type === "hidden") field = field.closest("[data-picker]")?.querySelector("[role=combobox]");
+  if (!(field instanceof HTMLElement)) return false;
   const note = document.createElement("small");
   note.className = "wrong";
   note.id = `wrong-${newKey().slice(0, 8)}`;
@@ -139,6 +141,7 @@ async function run(element, body) {
     element.dispatchEvent(new CustomEvent("daybook:done", { bubbles: true, detail: answer }));
   } catch (error) {
     if (error.status) delete element.dataset.callKey;
+    if (error.status === 412) error.message = "Somebody changed this meanwhile. Reload the page to see it, then make your change again.";
     if (!error.status && !(error instanceof Wrong)) error.message = "Daybook does not answer. Nothing is known to have changed; try again.";
     if (element instanceof HTMLFormElement) showWrong(element, error);
     else say(error.message);
@@ -153,7 +156,8 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   clear(form);
   try {
-    run(form, bodyOf(form));
+    const asking = new CustomEvent("daybook:ask", { bubbles: true, cancelable: true, detail: { body: bodyOf(form) } });
+    if (form.dispatchEvent(asking)) run(form, asking.detail.body);
   } catch (error) {
     showWrong(form, error);
   }
