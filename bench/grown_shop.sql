@@ -78,7 +78,7 @@ INSERT INTO orders (
     account_id, id, number, origin, external_id, external_number, title, slug, type, template, status, payment_status,
     shipping_status, source, managed_by, sales_status, sale_kind, sale_confirmed_at, sale_confirmed_by, payment_type, livemode,
     currency, amount, shipping_amount, amount_paid, amount_refunded, is_paid, ordered_at, paid_at, contact_id, deal_id, owner_id,
-    manager_id, offer_id, parent_id, recurring_order_id, stripe, summary, refunds, disputes, rule, derived, created_at,
+    manager_id, offer_id, parent_id, recurring_order_id, systems, stripe, summary, refunds, disputes, rule, derived, created_at,
     updated_at)
 SELECT account_id, s.id, n,
        CASE WHEN recurring_order_id IS NOT NULL THEN 'recurring' WHEN n % 5000 = 8 THEN 'standard' WHEN n % 10 = 9 THEN 'shopify'
@@ -104,6 +104,7 @@ SELECT account_id, s.id, n,
        CASE WHEN n % 3 = 0 THEN pg_temp.known(2, 1 + n / 3 % 4) WHEN n % 5000 = 20 THEN pg_temp.known(2, 5) END,
        CASE WHEN n % 2 = 0 THEN pg_temp.known(4, 1 + n / 2 % 59) WHEN n % 5000 = 21 THEN pg_temp.known(4, 60) END,
        CASE WHEN n % 300 = 12 THEN (SELECT o.id FROM sales o WHERE o.n = s.n - 1) END, recurring_order_id,
+       ARRAY[CASE WHEN n % 5000 = 8 THEN 'hand' WHEN n % 10 = 9 THEN 'shopify_payments' ELSE 'stripe' END],
        CASE WHEN n % 10 = 3 THEN jsonb_build_object('checkout_session_id', 'cs_grown_' || n) ELSE '{}' END,
        '{"order_total": 0, "paid": 0, "refunded": 0, "remaining": 0, "items_total": 0, "taxes_total": 0, "discounts_total": 0,
          "shipping_total": 0, "charges": {}}',
