@@ -93,7 +93,8 @@ function clear(form) {
 }
 
 function mark(form, name, message) {
-  const field = form.elements.namedItem(name) ?? form.elements.namedItem(name.split(".")[0]);
+  // A hidden field is marked at the one that stands for it.
+  const field = form.querySelector(`[data-for="${CSS.escape(name)}"]`) ?? form.elements.namedItem(name) ?? form.elements.namedItem(name.split(".")[0]);
   if (!(field instanceof HTMLElement) || field.type === "hidden") return false;
   const note = document.createElement("small");
   note.className = "wrong";
