@@ -100,7 +100,7 @@ function mark(form, name, message) {
   note.className = "wrong";
   note.id = `wrong-${newKey().slice(0, 8)}`;
   note.dataset.wrong = note.dataset.own = "";
-  note.textContent = message;
+  note.textContent = message.charAt(0).toUpperCase() + message.slice(1);
   field.after(note);
   field.setAttribute("aria-invalid", "true");
   field.setAttribute("aria-describedby", note.id);
@@ -111,7 +111,9 @@ function mark(form, name, message) {
 function showWrong(form, error) {
   const fields = error instanceof Wrong ? [{ field: error.field, message: error.message }] : error.problem?.errors ?? [];
   const unplaced = fields.filter(({ field, message }) => !mark(form, field ?? "", message));
-  const words = [error instanceof Wrong ? "" : error.message, ...unplaced.map(({ field, message }) => `${field}: ${message}`)].filter(Boolean);
+  const told = error instanceof Wrong || (fields.length && !unplaced.length && error.status === 422); // at the fields
+  const more = unplaced.filter(({ message }) => !error.message.includes(message)).map(({ field, message }) => `${field}: ${message}`);
+  const words = [told ? "" : error.message, ...more].filter(Boolean);
   if (words.length) {
     const note = document.createElement("p");
     note.className = "notice bad";
