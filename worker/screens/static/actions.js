@@ -133,7 +133,7 @@ async function run(element, body) {
   try {
     const answer = await call(method, path, body, { version: element.dataset.version, key: element.dataset.callKey });
     delete element.dataset.callKey;
-    element.closest("dialog")?.close();
+    if (element.closest("dialog")) for (const open of document.querySelectorAll("dialog[open]")) open.close();
     const done = element.dataset.done?.replace(/\{(\w+)\}/g, (_, name) => answer[name] ?? "");
     if (element.dataset.then) return location.assign(element.dataset.then.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(answer[name] ?? "")));
     await refresh();
