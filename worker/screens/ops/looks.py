@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -12,7 +12,8 @@ from aiohttp import web
 
 from schemas.account import Reach
 from schemas.provider import Lane
-from worker.store import lanes, overview
+from worker.store import connection_looks, lanes, overview
+from worker.store.connection_looks import Arrivals
 from worker.store.db import Pool, acquire
 from worker.store.lanes import Recent, Work
 from worker.store.overview import Overview, Span
@@ -77,11 +78,16 @@ class Looks:
         """What came in the last hour, by lane."""
         return await self._shared((reach, "recent"), RECENT_FRESH_S, lambda: self._recent(reach))
 
+    async def arrivals(self, reach: Reach, ids: Sequence[str], choice: Range) -> dict[str, Arrivals]:
+        """What came over these connections in the range."""
+        key = f"arrivals {choice.key} {' '.join(ids)}"
+        return await self._shared((reach, key), choice.fresh_s, lambda: self._arrivals(reach, ids, choice))
+
     async def _shared(self, key: tuple[Reach, str], fresh_s: float, read: Callable[[], Coroutine[Any, Any, T]]) -> T:
         now = asyncio.get_running_loop().time()
         until, task = self._kept.get(key, (0.0, None))
         if task is None or (task.done() and (until <= now or task.cancelled() or task.exception())):
-            task = asyncio.create_task(read(), name=f"look-{key[1]}")
+            task = asyncio.create_task(read(), name="look")
             self._kept.pop(key, None)
             self._kept[key] = (now + fresh_s, task)
             while len(self._kept) > KEPT:
@@ -99,6 +105,10 @@ class Looks:
     async def _recent(self, reach: Reach) -> Mapping[str, Recent]:
         async with acquire(self._pool) as connection:
             return await lanes.recent(connection, reach, self.now())
+
+    async def _arrivals(self, reach: Reach, ids: Sequence[str], choice: Range) -> dict[str, Arrivals]:
+        async with acquire(self._pool) as connection:
+            return await connection_looks.arrivals(connection, reach, ids, choice.span(self.now()))
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
