@@ -120,6 +120,18 @@ async def test_P1_a_checkout_makes_a_session_and_its_order_before_any_payment(sh
     ]  # fmt: skip
 
 
+async def test_P1_those_that_were_not_opened_can_be_asked_for(shop: Shop) -> None:
+    opened = await shop.open()
+    shop.stand_in.trouble("cut_before", on=OPENING, times=9)
+    waiting = await shop.open(status=202)
+    assert [row["id"] for row in (await shop.get("/checkouts?opened=true"))["items"]] == [opened["id"]]
+    assert [row["id"] for row in (await shop.get("/checkouts?opened=false"))["items"]] == [waiting["id"]]
+    assert len((await shop.get("/checkouts"))["items"]) == 2
+    shop.stand_in.forget_scripts()
+    await shop.later()
+    assert (await shop.get("/checkouts?opened=false"))["items"] == []
+
+
 async def test_P1_its_webhooks_find_the_order_and_leave_its_lines(shop: Shop) -> None:
     made = await shop.open()
     before = await shop.get(f"/orders/{made['order_id']}")

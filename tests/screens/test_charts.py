@@ -43,3 +43,10 @@ def test_a_chart_says_in_words_what_it_shows() -> None:
     assert drawn.y_labels == ("300", "225", "150", "75", "0")
     empty = charts.chart("Latency", "", " ms", times, [Series("p95", "c1", [None, None, 0])])
     assert empty.summary == "Latency: nothing in this time."
+
+
+def test_a_chart_of_days_names_days() -> None:
+    times = [datetime(2026, 2, 27, tzinfo=UTC) + timedelta(days=day) for day in range(5)]
+    drawn = charts.chart("Checkouts", "", "", times, [Series("Opened", "c1", [0, 1, 2, 3, 4])], days=True)
+    assert drawn.x_labels == ("27 Feb", "28 Feb", "01 Mar", "02 Mar", "03 Mar")
+    assert drawn.points[2] == ("01 Mar 2026", "2")

@@ -166,3 +166,14 @@ async def test_D3_an_unknown_event_is_not_there(desk: Desk) -> None:
     async with desk.client.get("/events/00000000-0000-0000-0000-000000000000") as answer:
         assert answer.status == 404
         assert "There is no such event" in await answer.text()
+
+
+async def test_Q8_an_event_whose_body_was_pruned_says_so_and_is_not_replayed(desk: Desk) -> None:
+    id_ = await desk.event()
+    await desk.shop.ctx.pool.execute("ALTER TABLE events ALTER body DROP NOT NULL")
+    await desk.shop.ctx.pool.execute("UPDATE events SET body = NULL WHERE id = $1", id_)
+    await desk.sign_in()
+    page = await read(desk, id_)
+    assert "The body was pruned" in page
+    assert "As received" not in page
+    assert "data-replay-one" not in page

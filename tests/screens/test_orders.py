@@ -176,6 +176,18 @@ async def test_S2_each_filter_finds_what_it_names_on_the_screen_and_over_the_API
         assert "The address of this page is not right" in await till.page(f"/orders?{wrong}", 422), wrong
 
 
+async def test_S2_an_order_is_found_by_each_system_that_its_payments_went_by(till: Till) -> None:
+    order = await till.order(await till.contact())
+    await till.order(order["contact_id"])
+    for system in ("till", "pix", "till"):
+        await till.post(f"/orders/{order['id']}/payments", {"amount": 5, "system": system})
+    await till.sign_in()
+    for system, expected in (("till", [order["id"]]), ("pix", [order["id"]]), ("hand", [])):
+        assert shown(await till.page(f"/orders?system={system}")) == expected
+    page = await till.page("/orders")
+    assert re.findall(r'<option value="(\w+)"></option>', page) == ["pix", "till", "BRL"]
+
+
 async def test_S2_days_are_those_of_the_account_and_the_last_counts_whole(till: Till) -> None:
     await till.set(timezone="America/Sao_Paulo")
     order = await till.order(

@@ -11,13 +11,16 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.screens.conftest import Office, shown
 from tests.world import NOW, payload
+from worker.api import sales_report as api_report
 from worker.screens import bars
 from worker.screens.sales import spans
+from worker.store import sales_report as store
 from worker.store import tokens
 
 TODAY = datetime.fromtimestamp(NOW, UTC)
@@ -147,6 +150,24 @@ async def test_S4_the_table_is_sorted_and_has_the_columns_that_are_chosen(office
         "to=%00",
     ):
         assert (await office.ask(f"/reports?{wrong}"))[0] == 422, wrong
+
+
+async def test_S4_a_report_that_is_too_large_or_takes_too_long_says_so_and_keeps_its_filters(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await _day(office)
+    monkeypatch.setattr(api_report, "MOST", 3)
+    page = await office.page(f"/reports?by=day&range=30d&contact_id={made['contact']}")
+    assert "more than 3 rows" in page
+    assert "shorter time" in page
+    page = await office.page("/reports?by=currency&range=year")
+    assert "more than" not in page
+    monkeypatch.setattr(store, "LONGEST", "100ms")
+    async with office.api.shop.ctx.pool.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        page = await office.page("/reports?by=offer&range=30d")
+    assert "took too long" in page
+    assert 'name="offer_id"' in page
 
 
 async def test_S4_R7_test_sales_are_left_out_unless_asked_for(office: Office) -> None:

@@ -67,6 +67,7 @@ def page(
                 "groups": navigation.offered(session.actor) if session else [],
                 "path": request.path,
                 "stream": "",
+                "sheets": (),
                 "dead_letters": "",
                 "stripe_stand_in": request.app[CONTEXT].settings.stripe_stand_in,
                 **content,

@@ -196,6 +196,7 @@ class Screen:
         content = await self.look(request, session)
         live = self.live and "cursor" not in request.query  # what somebody pages through stays as it is
         content["screen"] = self
+        content["sheets"] = SHEETS[self.room]
         content["stream"] = f"{STREAM}{request.path_qs}" if live else ""
         if session.actor.may(Permission.OPS_VIEW):
             content["dead_letters"] = await request.app[COUNTS].dead(access.reach(session.actor))
@@ -203,6 +204,11 @@ class Screen:
         return page(request, self.template, content, session=session)
 
 
+SHEETS = {
+    "ops": ("events.css", "lanes.css", "upkeep.css"),
+    "sales": ("sales.css", "order.css", "order_form.css", "customers.css", "picker.css", "recurring.css"),
+}
+"""The style sheets of each room, beside those of all pages: a class of one room says nothing in the other."""
 _SECTION = Markup('<div class="section section-{0}" data-section="{0}">{1}</div>')
 STREAM = "/stream"
 """What stands before a page's address in that of its stream."""

@@ -17,8 +17,20 @@ SELECT coalesce(extract(epoch FROM now() - min(e.received_at)), 0)::float8 AS ol
        (SELECT count(*) FROM workers WHERE seen_at > now() - $1::interval) AS workers
   FROM accounts a
  CROSS JOIN LATERAL (
-       SELECT s.account_id, s.event_id FROM event_states s
-        WHERE s.account_id = a.id AND s.state = 'received' AND s.released_at IS NULL AND s.next_attempt_at < 'infinity'
-        ORDER BY s.event_id
-        LIMIT 1) AS first
+       (SELECT s.account_id, s.event_id FROM event_states s
+         WHERE s.account_id = a.id AND s.state = 'received' AND s.released_at IS NULL
+           AND NOT EXISTS (SELECT FROM event_states h WHERE h.account_id = a.id AND h.next_attempt_at = 'infinity')
+         ORDER BY s.event_id
+         LIMIT 1)
+        UNION ALL
+       -- by what is due, so as not to step over all that a paused lane holds; of more than the limit it is not quite the oldest
+       (SELECT o.account_id, o.event_id
+          FROM (SELECT s.account_id, s.event_id FROM event_states s
+                 WHERE s.next_attempt_at < 'infinity' AND s.account_id = a.id AND s.state = 'received'
+                   AND s.released_at IS NULL
+                   AND EXISTS (SELECT FROM event_states h WHERE h.account_id = a.id AND h.next_attempt_at = 'infinity')
+                 ORDER BY s.next_attempt_at
+                 LIMIT 100000) AS o
+         ORDER BY o.event_id
+         LIMIT 1)) AS first
   JOIN events e ON e.account_id = first.account_id AND e.id = first.event_id

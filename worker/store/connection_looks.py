@@ -13,46 +13,64 @@ from worker.store.overview import Span
 from worker.store.statements import statements
 
 _SQL = statements("connection_looks")
-DELIVERIES_LIMIT = 100_000
-STEP_LIMIT = 100_000
+STEP_LIMIT = 20_000
+"""Deliveries of one step that are counted."""
 
 
 class ConnectionLook(msgspec.Struct, frozen=True, kw_only=True):
-    """`events`, `conflicts` and `refused` are since the time asked for; `cause` is the most frequent of the refused."""
+    """`refused` is since the time asked for; `cause` is the most frequent of them."""
 
     id: str
     last_at: datetime | None
     live: bool
     test: bool
-    events: int
-    conflicts: int
     refused: int
     cause: str | None
     skew_s: int | None
     hint: str | None
     quarantined: int
 
+
+class Step(msgspec.Struct, frozen=True):
+    """What came from its start on, and how much of it had an id that was used before."""
+
+    at: datetime
+    events: int
+    conflicts: int
+
+
+class Arrivals(msgspec.Struct, frozen=True):
+    """The deliveries of one connection over a span, step by step."""
+
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def events(self) -> int:
+        return sum(step.events for step in self.steps)
+
+    @property
+    def conflicts(self) -> int:
+        return sum(step.conflicts for step in self.steps)
+
     @property
     def capped(self) -> bool:
-        return self.events >= DELIVERIES_LIMIT
+        return any(step.events >= STEP_LIMIT for step in self.steps)
 
 
 async def read(connection: Pooled, reach: Reach, ids: Sequence[str], since: datetime) -> dict[str, ConnectionLook]:
-    rows = await connection.fetch(_SQL["looks"], reach.account_id, ids, since, DELIVERIES_LIMIT, reach.owner_id)
+    rows = await connection.fetch(_SQL["looks"], reach.account_id, ids, since, reach.owner_id)
     return {row["id"]: ConnectionLook(**row) for row in rows}
 
 
-async def arrivals(
-    connection: Pooled, reach: Reach, ids: Sequence[str], span: Span
-) -> dict[str, list[tuple[datetime, int]]]:
-    """By connection, (start, deliveries) of each step of the span, in order."""
+async def arrivals(connection: Pooled, reach: Reach, ids: Sequence[str], span: Span) -> dict[str, Arrivals]:
+    """By connection, what came in the span."""
     rows = await connection.fetch(
         _SQL["arrivals"], reach.account_id, ids, span.start, span.last, span.step, STEP_LIMIT, reach.owner_id
     )
-    found: dict[str, list[tuple[datetime, int]]] = {id_: [] for id_ in ids}
+    found: dict[str, list[Step]] = {id_: [] for id_ in ids}
     for row in rows:
-        found[row["id"]].append((row["at"], row["events"]))
-    return found
+        found[row["id"]].append(Step(row["at"], row["events"], row["conflicts"]))
+    return {id_: Arrivals(tuple(steps)) for id_, steps in found.items()}
 
 
 async def refusals(connection: Pooled, account_id: str, connection_id: str, span: Span) -> dict[datetime, int]:

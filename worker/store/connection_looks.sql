@@ -1,33 +1,24 @@
--- looks: connections with their last delivery, whether test or live was seen lately, what came since a time with its id
--- conflicts (the newest up to a limit), what was refused since then with the most frequent cause, and how many refused
--- deliveries are kept. As far as the reader sees them (O12)
+-- looks: connections with their last delivery, whether test or live was seen lately, what was refused since a time with the
+-- most frequent cause, and how many refused deliveries are kept. As far as the reader sees them (O12)
 SELECT c.id, last.received_at AS last_at, coalesce(seen.live, false) AS live, coalesce(seen.test, false) AS test,
-       n.events, n.conflicts, coalesce(f.refused, 0)::bigint AS refused, f.cause, f.skew_s, f.hint,
+       coalesce(f.refused, 0)::bigint AS refused, f.cause, f.skew_s, f.hint,
        (SELECT count(*) FROM quarantine q WHERE q.account_id = $1 AND q.connection_id = c.id) AS quarantined
   FROM (SELECT id FROM connections WHERE account_id = $1 AND id = ANY ($2)) AS c
   LEFT JOIN LATERAL (
        SELECT e.received_at FROM events e
         WHERE e.account_id = $1 AND e.connection_id = c.id
-          AND ($5::uuid IS NULL OR e.id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $5))
+          AND ($4::uuid IS NULL OR e.id IN (
+       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $4))
         ORDER BY e.received_at DESC
         LIMIT 1) AS last ON true
   LEFT JOIN LATERAL (
        SELECT bool_or(r.livemode) AS live, bool_or(NOT r.livemode) AS test
          FROM (SELECT e.livemode FROM events e
                 WHERE e.account_id = $1 AND e.connection_id = c.id
-                  AND ($5::uuid IS NULL OR e.id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $5))
+                  AND ($4::uuid IS NULL OR e.id IN (
+       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $4))
                 ORDER BY e.received_at DESC
                 LIMIT 100) AS r) AS seen ON true
- CROSS JOIN LATERAL (
-       SELECT count(*) AS events, count(*) FILTER (WHERE r.id_conflict) AS conflicts
-         FROM (SELECT e.id_conflict FROM events e
-                WHERE e.account_id = $1 AND e.connection_id = c.id AND e.received_at >= $3
-                  AND ($5::uuid IS NULL OR e.id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $5))
-                ORDER BY e.received_at DESC
-                LIMIT $4) AS r) AS n
   LEFT JOIN LATERAL (
        SELECT sum(m.count) OVER () AS refused, m.cause, m.skew_s, m.hint
          FROM (SELECT r.cause, sum(r.count) AS count,
@@ -39,13 +30,14 @@ SELECT c.id, last.received_at AS last_at, coalesce(seen.live, false) AS live, co
         ORDER BY m.count DESC, m.cause
         LIMIT 1) AS f ON true
 
--- arrivals: how many deliveries of each connection came in each step of time, each counted up to a limit
-SELECT g.id, b.at, n.events
+-- arrivals: how many deliveries of each connection came in each step of time, each counted up to a limit, and how many of
+-- these had an id that was used before
+SELECT g.id, b.at, n.events, n.conflicts
   FROM unnest($2::uuid[]) AS g (id)
  CROSS JOIN generate_series($3::timestamptz, $4::timestamptz, $5::interval) AS b (at)
  CROSS JOIN LATERAL (
-       SELECT count(*) AS events
-         FROM (SELECT FROM events e
+       SELECT count(*) AS events, count(*) FILTER (WHERE counted.id_conflict) AS conflicts
+         FROM (SELECT e.id_conflict FROM events e
                 WHERE e.account_id = $1 AND e.connection_id = g.id
                   AND e.received_at >= b.at AND e.received_at < b.at + $5::interval
                   AND ($7::uuid IS NULL OR e.id IN (

@@ -35,9 +35,9 @@ async def people(connection: Pooled, account_id: str) -> list[tuple[str, str]]:
     return [(row["id"], row["name"]) for row in await connection.fetch(_SQL["people"], account_id)]
 
 
-async def recurring_order(connection: Pooled, account_id: str, order_id: str) -> Row | None:
+async def recurring_order(connection: Pooled, reach: Reach, order_id: str) -> Row | None:
     """(id, title) of the recurring order that an order belongs to."""
-    return await connection.fetchrow(_SQL["recurring_order"], account_id, order_id)
+    return await connection.fetchrow(_SQL["recurring_order"], reach.account_id, order_id, reach.owner_id)
 
 
 async def relatives(connection: Pooled, reach: Reach, order_id: str, parent_id: str | None) -> list[Row]:

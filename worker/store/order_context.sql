@@ -14,10 +14,12 @@ SELECT 'location', id, name FROM locations WHERE account_id = $1 AND id = ANY ($
 -- people: who may own an order or be in charge of its sale, by name
 SELECT id, name FROM tokens WHERE account_id = $1 AND revoked_at IS NULL ORDER BY lower(name), id LIMIT 500
 
--- recurring_order: the recurring order within which an order was made
+-- recurring_order: the recurring order within which an order was made, as far as its reader sees it
 SELECT r.id, r.title
   FROM orders o JOIN recurring_orders r ON r.account_id = o.account_id AND r.id = o.recurring_order_id
  WHERE o.account_id = $1 AND o.id = $2
+   AND ($3::uuid IS NULL OR EXISTS (
+       SELECT FROM contacts c WHERE c.account_id = r.account_id AND c.id = r.contact_id AND c.owner_id = $3))
 
 -- relatives: the parent of an order and the children made from it, oldest first, as far as their reader sees them
 SELECT o.id, o.number, o.title, o.type, o.status, o.payment_status, o.amount, o.currency, o.livemode

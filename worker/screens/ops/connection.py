@@ -14,12 +14,12 @@ from worker.actions import stripe_key
 from worker.refusals import cause_words, remedy
 from worker.screens import charts, words
 from worker.screens.charts import Chart, Series
-from worker.screens.ops.looks import RANGES, Range
+from worker.screens.ops.looks import LOOKS, RANGES, Range
 from worker.screens.screen import Content, Look, NotThere, Screens
 from worker.screens.session import here
 from worker.store import connection_looks, reconciliations, refusals
 from worker.store import connections as store
-from worker.store.connection_looks import ConnectionLook
+from worker.store.connection_looks import Arrivals, ConnectionLook
 from worker.store.connections import SECRETS_LIMIT, ConnectionRow
 from worker.store.db import Pooled
 from worker.store.overview import Span
@@ -84,14 +84,13 @@ async def connection(look: Look) -> Content:
     if row is None:
         raise NotThere("connection")
     async with snapshot(look.ctx.pool) as held:
-        await held.execute("SET LOCAL jit = off")  # costs more than it saves in reads of this size
         found = (await connection_looks.read(held, look.reach, [row.id], span.start))[row.id]
-        arrived = (await connection_looks.arrivals(held, look.reach, [row.id], span))[row.id]
         refused = await connection_looks.refusals(held, account_id, row.id, span)
         counts = await refusals.counted(held, account_id, row.id, span.start)
         kept = await refusals.held(held, account_id, row.id)
         runs = await _runs(held, account_id, row.id)
         missing = await _differences(held, account_id, runs)
+    arrived = (await look.request.app[LOOKS].arrivals(look.reach, [row.id], choice))[row.id]
     valid = len(look.ctx.vault.open(row.secrets))
     return {
         "row": row,
@@ -99,7 +98,7 @@ async def connection(look: Look) -> Content:
         "chosen": choice,
         "ranges": CHOICES.values(),
         "target": f"{here(look.request)}/webhooks/{row.name}",
-        "figures": figures(found, choice, len(kept)),
+        "figures": figures(found, arrived, choice, len(kept)),
         "drawn": deliveries(span, arrived, refused),
         "causes": [_cause(one, row) for one in counts],
         "kept": [_kept(one) for one in kept],
@@ -117,23 +116,23 @@ async def connection(look: Look) -> Content:
     }
 
 
-def figures(found: ConnectionLook, choice: Range, kept: int) -> list[Figure]:
-    arrived = words.count(found.events, capped=found.capped)
-    per_minute = words.rate(found.events / choice.minutes)
+def figures(found: ConnectionLook, came: Arrivals, choice: Range, kept: int) -> list[Figure]:
+    arrived = words.count(came.events, capped=came.capped)
+    per_minute = words.rate(came.events / choice.minutes)
     return [
         Figure("Accepted", arrived, f"{per_minute} per minute in the {choice.words}"),
         Figure("Refused", words.count(found.refused), f"in the {choice.words}", "bad" if found.refused else ""),
         Figure("In quarantine", words.count(kept), "kept to be verified again", "warn" if kept else ""),
         Figure(
-            "Id conflicts", words.count(found.conflicts), "one id with two bodies; both applied",
-            "warn" if found.conflicts else "",
+            "Id conflicts", words.count(came.conflicts), "one id with two bodies; both applied",
+            "warn" if came.conflicts else "",
         ),
     ]  # fmt: skip
 
 
-def deliveries(span: Span, arrived: Sequence[tuple[datetime, int]], refused: dict[datetime, int]) -> Chart:
+def deliveries(span: Span, came: Arrivals, refused: dict[datetime, int]) -> Chart:
     """Deliveries of each step: accepted, and refused on top where there were any."""
-    steps = dict(arrived)
+    steps = {step.at: step.events for step in came.steps}
     return charts.chart(
         "Deliveries", f"in each {words.duration(span.step.total_seconds())}", "", list(steps),
         [

@@ -12,12 +12,12 @@ from worker.api import cursor
 from worker.providers import adapters
 from worker.refusals import cause_words
 from worker.screens import charts, words
-from worker.screens.ops.looks import RANGES
+from worker.screens.ops.looks import LOOKS, RANGES
 from worker.screens.screen import Content, Look, Screens
 from worker.screens.session import here
 from worker.store import connection_looks
 from worker.store import connections as store
-from worker.store.connection_looks import ConnectionLook
+from worker.store.connection_looks import Arrivals, ConnectionLook
 from worker.store.connections import ConnectionRow
 from worker.store.snapshot import snapshot
 
@@ -31,6 +31,7 @@ class ConnectionLine(msgspec.Struct, frozen=True):
 
     row: ConnectionRow
     look: ConnectionLook
+    arrivals: Arrivals
     rate: str
     busiest: int
     line: str
@@ -47,13 +48,11 @@ async def connections(look: Look) -> Content:
     rows = await store.list_(look.ctx.pool, account_id, before=place.id if place else None, limit=PAGE + 1)
     shown = rows[:PAGE]
     ids = [row.id for row in shown]
-    span = DAY.span(look.now)
     async with snapshot(look.ctx.pool) as connection:
-        await connection.execute("SET LOCAL jit = off")  # costs more than it saves in reads of this size
         looks = await connection_looks.read(connection, look.reach, ids, look.now - timedelta(days=1))
-        arrivals = await connection_looks.arrivals(connection, look.reach, ids, span)
+    arrivals = await look.request.app[LOOKS].arrivals(look.reach, ids, DAY)
     return {
-        "lines": [_line(row, looks[row.id], [events for _, events in arrivals[row.id]]) for row in shown],
+        "lines": [_line(row, looks[row.id], arrivals[row.id]) for row in shown],
         "next_cursor": cursor.encode("connections", None, rows[PAGE - 1].id) if len(rows) > PAGE else None,
         "providers": [(name, name) for name in sorted(adapters())],
         "may_manage": look.actor.may(Permission.SETTINGS_MANAGE),
@@ -61,7 +60,16 @@ async def connections(look: Look) -> Content:
     }
 
 
-def _line(row: ConnectionRow, found: ConnectionLook, steps: list[int]) -> ConnectionLine:
+def _line(row: ConnectionRow, found: ConnectionLook, arrived: Arrivals) -> ConnectionLine:
+    steps = [step.events for step in arrived.steps]
     line, area = charts.spark(steps) if any(steps) else ("", "")
-    why = cause_words(found.cause, found.skew_s, found.hint) if found.cause else ""
-    return ConnectionLine(row, found, words.rate(found.events / DAY.minutes), max(steps, default=0), line, area, why)
+    return ConnectionLine(
+        row,
+        found,
+        arrived,
+        rate=words.rate(arrived.events / DAY.minutes),
+        busiest=max(steps, default=0),
+        line=line,
+        area=area,
+        why=cause_words(found.cause, found.skew_s, found.hint) if found.cause else "",
+    )

@@ -68,7 +68,7 @@ async def event(look: Look) -> Content:
         "advice": advice(row["state"], row["reason"] or "", row["provider"]),
         "headers": headers(row["headers"]),
         "payload": payload.show(bytes(row["body"]), row["size"]) if row["body"] is not None else None,
-        "retention_days": getattr(await look.account(), "retention_days", None),
+        "retention_days": (await look.account()).retention_days,
         "may_replay": look.actor.may(Permission.OPS_REPLAY),
         "preview": "preview" in look.request.query,
         "max_attempts": look.ctx.settings.max_attempts,

@@ -59,4 +59,5 @@ def since(line: LaneLine, now: datetime) -> str:
     """Who paused a lane, and how long ago, in words."""
     if line.pause is None:
         return ""
-    return f"{words.ago(line.pause.at, now)} by {line.pause.by.removeprefix('token:')}"
+    ago = words.ago(line.pause.at, now)
+    return f"{'just now' if ago == 'now' else ago} by {line.pause.by.removeprefix('token:')}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -11,7 +11,8 @@ from aiohttp import web
 from schemas.account import Reach
 from schemas.provider import Lane
 from worker.screens.ops.shared import Shared
-from worker.store import lanes, overview
+from worker.store import connection_looks, lanes, overview
+from worker.store.connection_looks import Arrivals
 from worker.store.db import Pool, acquire
 from worker.store.lanes import Recent, Work
 from worker.store.overview import Overview, Span
@@ -59,6 +60,7 @@ class Looks:
         self._pool, self._clock = pool, clock
         self._overviews: Shared[tuple[Reach, str], Overview] = Shared("overview")
         self._works: Shared[Reach, dict[str, Work]] = Shared("lanes' work")
+        self._came: Shared[tuple[Reach, str, tuple[str, ...]], dict[str, Arrivals]] = Shared("arrivals")
         self._recents: Shared[Reach, Mapping[str, Recent]] = Shared("lanes' last hour")
 
     async def look(self, reach: Reach, choice: Range) -> Overview:
@@ -75,6 +77,12 @@ class Looks:
         """What came in the last hour, by lane."""
         return await self._recents.get(reach, RECENT_FRESH_S, lambda: self._recent(reach))
 
+    async def arrivals(self, reach: Reach, ids: Sequence[str], choice: Range) -> dict[str, Arrivals]:
+        """What came over these connections in the range."""
+        return await self._came.get(
+            (reach, choice.key, tuple(ids)), choice.fresh_s, lambda: self._arrivals(reach, ids, choice)
+        )
+
     async def _read(self, reach: Reach, choice: Range) -> Overview:
         return await overview.read(self._pool, reach, choice.span(self.now()), LANES)
 
@@ -85,6 +93,10 @@ class Looks:
     async def _recent(self, reach: Reach) -> Mapping[str, Recent]:
         async with acquire(self._pool) as connection:
             return await lanes.recent(connection, reach, self.now())
+
+    async def _arrivals(self, reach: Reach, ids: Sequence[str], choice: Range) -> dict[str, Arrivals]:
+        async with acquire(self._pool) as connection:
+            return await connection_looks.arrivals(connection, reach, ids, choice.span(self.now()))
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)

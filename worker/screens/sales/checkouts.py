@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -29,6 +29,8 @@ from worker.store.snapshot import snapshot
 
 SCREENS = Screens("sales", registry=True)
 LIST = "checkouts"
+Day: TypeAlias = Annotated[date, Field(ge=date(1970, 1, 2), le=date(9998, 12, 30))]
+"""A day that has a midnight in every time zone."""
 STANDINGS: Mapping[Standing, str] = {
     Standing.OPENING: "Stripe gave no clear answer yet. It is asked again by itself.",
     Standing.OPEN: "The customer can pay, or the payment is under way.",
@@ -47,8 +49,8 @@ class CheckoutLook(PageQuery):
     test: Flag | None = Field(None, description="Whether the funnel counts test mode; as the key is, if left out.")
     contact_id: Id | None = None
     opened: Flag | None = None
-    since: date | None = Field(None, description="Asked for on this day or later, where the account is.")
-    until: date | None = Field(None, description="Asked for on this day or earlier.")
+    since: Day | None = Field(None, description="Asked for on this day or later, where the account is.")
+    until: Day | None = Field(None, description="Asked for on this day or earlier.")
 
 
 class NewLook(Wire):
@@ -102,7 +104,7 @@ async def checkouts(look: Look) -> Content:
 
 
 def _filters(wanted: CheckoutLook, zone: ZoneInfo) -> dict[str, Any]:
-    until = wanted.until and wanted.until + timedelta(days=1) if wanted.until != date.max else None
+    until = wanted.until and wanted.until + timedelta(days=1)
     return {
         "contact_id": wanted.contact_id,
         "opened": wanted.opened,

@@ -144,6 +144,7 @@ def _chart(groups: Sequence[Group], chosen: Period) -> Chart:
         [datetime.combine(day, time(), tzinfo=UTC) for day in chosen.days],
         [
             Series("Opened", "c1", counts("opened"), area=True),
+            Series("Reached payment", "info", counts("reached_payment")),
             Series("Paid", "ok", counts("paid")),
             Series("Failed", "bad", counts("failed")),
             Series("Abandoned", "warn", counts("abandoned")),

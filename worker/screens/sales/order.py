@@ -109,7 +109,7 @@ async def _around(
     return {
         "names": await order_context.names(connection, reach, named),
         "people": people,
-        "recurring": await order_context.recurring_order(connection, account_id, view.id),
+        "recurring": await order_context.recurring_order(connection, reach, view.id),
         "parent": next((row for row in relatives if row["id"] == view.parent_id), None),
         "children": [row for row in relatives if row["id"] != view.parent_id],
         "merged_numbers": await order_context.merged_numbers(connection, account_id, view.id),

@@ -91,7 +91,9 @@ def possible(
 
 
 def _moves(order: Order, family: Family) -> tuple[Move, ...]:
-    return tuple(_move(order, status, family) for status in flow.MOVES[Status(order.status)] if status in _MOVES)
+    """Those that lead on come first."""
+    found = [_move(order, status, family) for status in flow.MOVES[Status(order.status)] if status in _MOVES]
+    return tuple(sorted(found, key=lambda move: not move.onward))
 
 
 def _move(order: Order, to: Status, family: Family) -> Move:

@@ -54,14 +54,14 @@ class NewLook(Wire):
 
 @SCREENS.declare("/recurring-orders", "Recurring orders", sections=("charging", "chips", "list"))
 async def recurring_orders(look: Look) -> Content:
-    """Newest first; those before their first payment only when they are asked for."""
+    """Newest first; those before their first payment only where they, or what waits for a person, are asked for."""
     wanted = look.wanted(RecurringOrderQuery)
     given = wanted.model_dump(exclude={"limit", "cursor"})
     place = cursor.decode(LIST, wanted.cursor)
     account_id = look.actor.account_id
     async with snapshot(look.ctx.pool) as connection:
         found = await search.recurring_orders(
-            connection, look.reach, {**given, "begun": wanted.status is None},
+            connection, look.reach, {**given, "begun": wanted.status is None and wanted.held != "true"},
             (place.moment, place.id) if place else None, wanted.limit + 1,
         )  # fmt: skip
         rows = await store.read(connection, look.reach, [id_ for _, id_ in found[: wanted.limit]])

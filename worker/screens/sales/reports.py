@@ -13,6 +13,7 @@ from aiohttp import web
 from pydantic import Field
 
 from handlers import sales_report as rules
+from handlers.errors import Refused
 from schemas.api.fields import Short
 from schemas.api.sales_report import By, Columns, SalesFilter, Sort
 from worker.api.sales_report import read
@@ -21,7 +22,7 @@ from worker.screens.sales import spans
 from worker.screens.sales.spans import Span
 from worker.screens.screen import Content, Look, Screens
 from worker.store import contact_reads, names, sales_report
-from worker.store.db import Pooled
+from worker.store.db import Pooled, acquire
 from worker.store.snapshot import snapshot
 
 SCREENS = Screens("sales", registry=True)
@@ -87,10 +88,21 @@ async def reports(look: Look) -> Content:
     query = look.wanted(ReportQuery)
     zone = ZoneInfo((await look.account()).timezone)
     span = spans.span(query.range, query.from_, query.to, look.now, zone)
-    async with snapshot(look.ctx.pool) as connection:
-        rows = await read(connection, look.reach, query.by, query, span.since, span.until)
-        series = rows if query.by == span.step else await _series(connection, look, query, span)
-        totals = rules.totals(rows)
+    rows: list[dict[str, Any]] = []
+    series: list[dict[str, Any]] = []
+    problem = ""
+    try:
+        async with snapshot(look.ctx.pool) as connection:
+            series = await _series(connection, look, query, span)
+            rows = (
+                series
+                if query.by == span.step
+                else await read(connection, look.reach, query.by, query, span.since, span.until)
+            )
+    except Refused as refused:  # too many rows, or too long: whoever looks chooses a shorter time
+        problem = f"{refused.message} {refused.remedy}"
+    totals = rules.totals(rows)
+    async with acquire(look.ctx.pool) as connection:
         choices = await _choices(connection, look, query, totals)
     sort = query.sort or ("name" if query.by in ("day", "month") else "-funds")
     sorted_rows = rules.ordered(rows, sort)
@@ -102,6 +114,7 @@ async def reports(look: Look) -> Content:
         "presets": spans.PRESETS,
         "span": span,
         "timezone": zone.key,
+        "problem": problem,
         "totals": sorted(totals, key=lambda total: -total["orders"]),
         "drawings": drawings(query, span, rows, series),
         "rows": [_row(query, span, row) for row in sorted_rows[:SHOWN]],

@@ -95,14 +95,15 @@ function clear(form) {
 }
 
 function mark(form, name, message) {
-  let field = form.elements.namedItem(name) ?? form.elements.namedItem(name.split(".")[0]);
+  // A hidden field is marked at the one that stands for it.
+  let field = form.querySelector(`[data-for="${CSS.escape(name)}"]`) ?? form.elements.namedItem(name) ?? form.elements.namedItem(name.split(".")[0]);
   if (field instanceof HTMLElement && field.type === "hidden") field = field.closest("[data-picker]")?.querySelector("[role=combobox]");
   if (!(field instanceof HTMLElement)) return false;
   const note = document.createElement("small");
   note.className = "wrong";
   note.id = `wrong-${newKey().slice(0, 8)}`;
   note.dataset.wrong = note.dataset.own = "";
-  note.textContent = message;
+  note.textContent = message.charAt(0).toUpperCase() + message.slice(1);
   field.after(note);
   field.setAttribute("aria-invalid", "true");
   field.setAttribute("aria-describedby", note.id);
@@ -113,7 +114,9 @@ function mark(form, name, message) {
 function showWrong(form, error) {
   const fields = error instanceof Wrong ? [{ field: error.field, message: error.message }] : error.problem?.errors ?? [];
   const unplaced = fields.filter(({ field, message }) => !mark(form, field ?? "", message));
-  const words = [error instanceof Wrong ? "" : error.message, ...unplaced.map(({ field, message }) => `${field}: ${message}`)].filter(Boolean);
+  const told = error instanceof Wrong || (fields.length && !unplaced.length && error.status === 422); // at the fields
+  const more = unplaced.filter(({ message }) => !error.message.includes(message)).map(({ field, message }) => `${field}: ${message}`);
+  const words = [told ? "" : error.message, ...more].filter(Boolean);
   if (words.length) {
     const note = document.createElement("p");
     note.className = "notice bad";
@@ -133,7 +136,7 @@ async function run(element, body) {
   try {
     const answer = await call(method, path, body, { version: element.dataset.version, key: element.dataset.callKey });
     delete element.dataset.callKey;
-    element.closest("dialog")?.close();
+    if (element.closest("dialog")) for (const open of document.querySelectorAll("dialog[open]")) open.close();
     const done = element.dataset.done?.replace(/\{(\w+)\}/g, (_, name) => answer[name] ?? "");
     if (element.dataset.then) return location.assign(element.dataset.then.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(answer[name] ?? "")));
     await refresh();

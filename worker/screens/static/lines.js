@@ -115,7 +115,7 @@ form.addEventListener("click", ({ target }) => {
     if (!other) return;
     if (button.dataset.move < 0) other.before(row);
     else other.after(row);
-    button.focus();
+    [button, ...row.querySelectorAll("[data-move]")].find((one) => one.checkVisibility({ visibilityProperty: true }))?.focus();
   } else if (button?.dataset.remove !== undefined) {
     const list = row.parentElement;
     const near = row.nextElementSibling ?? row.previousElementSibling;

@@ -9,10 +9,10 @@ let timer = 0;
 
 async function find(field) {
   const text = field.value.trim();
-  if (!text) return;
+  if (!text || known.get(field)?.has(text)) return;
   const { items } = await call("GET", `${field.dataset.lookup}?limit=10&q=${encodeURIComponent(text)}`);
   const found = new Map(items.map((item) => [called(item), item.id]));
-  known.set(field, found);
+  known.set(field, new Map([...(known.get(field) ?? []), ...found]));
   field.list.replaceChildren(...[...found.keys()].map((words) => new Option("", words)));
   choose(field);
 }
