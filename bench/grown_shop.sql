@@ -50,11 +50,11 @@ SELECT account_id, pg_temp.known(6, n), 'Deal ' || n || CASE WHEN n % 10000 = 7 
   FROM shop, people WHERE n <= :orders / 20;
 
 CREATE TEMPORARY TABLE sales AS
-SELECT n, pg_temp.made(7, n, at) AS id, at, pg_temp.known(5, 1 + n * 7919 % (:orders / 5)) AS contact_id,
+SELECT n, pg_temp.made(7, n, at) AS id, at, pg_temp.known(5, 1 + n::bigint * 7919 % (:orders / 5)) AS contact_id,
        CASE WHEN n % 500 = 0 THEN 'refunded' WHEN n % 100 = 1 THEN 'failed' WHEN n % 100 = 2 THEN 'canceled'
             WHEN n % 250 = 3 THEN 'partially_paid' WHEN n % 5000 = 4 THEN 'overdue' WHEN n % 50 = 5 THEN 'pending'
             ELSE 'paid' END AS payment_status,
-       CASE WHEN n % 5000 = 6 THEN 'JPY' WHEN n % 4 = 0 THEN 'USD' ELSE 'BRL' END AS currency, 1000 + n * 31 % 90000 AS amount,
+       CASE WHEN n % 5000 = 6 THEN 'JPY' WHEN n % 4 = 0 THEN 'USD' ELSE 'BRL' END AS currency, 1000 + n::bigint * 31 % 90000 AS amount,
        CASE WHEN n % 10 = 7 THEN pg_temp.known(8, 1 + n / 10 % (:orders / 50)) END AS recurring_order_id
   FROM generate_series(1, :orders) AS n,
        LATERAL (SELECT now() - (:orders - n) * interval '31 seconds' AS at) AS moment;
@@ -78,13 +78,13 @@ INSERT INTO orders (
     account_id, id, number, origin, external_id, external_number, title, slug, type, template, status, payment_status,
     shipping_status, source, managed_by, sales_status, sale_kind, sale_confirmed_at, sale_confirmed_by, payment_type, livemode,
     currency, amount, shipping_amount, amount_paid, amount_refunded, is_paid, ordered_at, paid_at, contact_id, deal_id, owner_id,
-    manager_id, offer_id, parent_id, recurring_order_id, stripe, summary, refunds, disputes, rule, derived, created_at,
+    manager_id, offer_id, parent_id, recurring_order_id, systems, stripe, summary, refunds, disputes, rule, derived, created_at,
     updated_at)
 SELECT account_id, s.id, n,
        CASE WHEN recurring_order_id IS NOT NULL THEN 'recurring' WHEN n % 5000 = 8 THEN 'standard' WHEN n % 10 = 9 THEN 'shopify'
             ELSE 'stripe' END,
        'cs_grown_' || n, CASE WHEN n % 10 = 9 THEN '#' || n END,
-       CASE WHEN n % 10000 = 11 THEN 'Zebra' ELSE 'Coffee' END || ' for person' || n, 'grown-' || n,
+       CASE WHEN n % 10000 = 11 THEN 'Zebra' ELSE 'Coffee' END || ' of farm' || n % 150 || ' for person' || n, 'grown-' || n,
        CASE WHEN n % 300 = 12 THEN 'invoice' WHEN n % 5000 = 13 THEN 'quote' ELSE 'sale' END, 'sale',
        CASE WHEN n % 5000 = 14 THEN 'void' WHEN n % 200 = 15 THEN 'draft' WHEN n % 20 = 16 THEN 'processing'
             WHEN n % 5 = 3 THEN 'completed' ELSE 'new' END,
@@ -104,6 +104,7 @@ SELECT account_id, s.id, n,
        CASE WHEN n % 3 = 0 THEN pg_temp.known(2, 1 + n / 3 % 4) WHEN n % 5000 = 20 THEN pg_temp.known(2, 5) END,
        CASE WHEN n % 2 = 0 THEN pg_temp.known(4, 1 + n / 2 % 59) WHEN n % 5000 = 21 THEN pg_temp.known(4, 60) END,
        CASE WHEN n % 300 = 12 THEN (SELECT o.id FROM sales o WHERE o.n = s.n - 1) END, recurring_order_id,
+       ARRAY[CASE WHEN n % 5000 = 8 THEN 'hand' WHEN n % 10 = 9 THEN 'shopify_payments' ELSE 'stripe' END],
        CASE WHEN n % 10 = 3 THEN jsonb_build_object('checkout_session_id', 'cs_grown_' || n) ELSE '{}' END,
        '{"order_total": 0, "paid": 0, "refunded": 0, "remaining": 0, "items_total": 0, "taxes_total": 0, "discounts_total": 0,
          "shipping_total": 0, "charges": {}}',

@@ -34,6 +34,7 @@ WORDS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("events", "q"): ("evt_grown_17", "pi_grown_17", "nothing-of-this"),
     ("events", "topic"): ("charge.succeeded", "charge.dispute.created", "charge.dispute.*", "no.such.topic"),
     ("events", "connection"): ("stripe", "standard", "nobody"),
+    ("events", "reason"): ("amount: is not a number", "waits for pi_17", "nothing of this"),
 }
 """What is asked for by texts that are no column's values."""
 MOMENTS = {"from": "1 day", "to": "100 days"}

@@ -32,10 +32,6 @@ class Touched(msgspec.Struct, frozen=True):
     rows: int
     given: int
 
-    @property
-    def sequential(self) -> bool:
-        return self.step == "Seq Scan"
-
 
 @contextmanager
 def recorded() -> Iterator[list[Asked]]:

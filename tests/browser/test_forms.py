@@ -159,7 +159,7 @@ async def test_H4_a_change_of_what_another_has_changed_is_refused_in_words(tab: 
         <label>Notes <input name="notes" value="overwritten"></label><button type="submit">Keep</button></form>""",
     )
     await tab.page.locator("#tried button").click()
-    await tab.page.locator("#tried [role=alert]", has_text="version").wait_for()
+    await tab.page.locator("#tried [role=alert]", has_text="Reload the page").wait_for()
     [row] = await tab.shop.world.rows("SELECT notes FROM orders WHERE id = $1", order_id)
     assert row["notes"] != "overwritten"
 

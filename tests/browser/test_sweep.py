@@ -60,7 +60,7 @@ async def test_D1_the_menu_leads_to_pages_that_are_there(tab: Tab) -> None:
     for path in places:
         if path in screens.paths():
             await tab.go(path)
-            assert await tab.page.locator("nav [aria-current=page]").count() == 1, path
+            assert await tab.page.locator("nav.side [aria-current=page]").count() == 1, path
             assert await tab.page.locator("h1").count() == 1, path
 
 
