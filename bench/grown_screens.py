@@ -11,7 +11,6 @@ from statistics import median
 
 import aiohttp
 import msgspec
-from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer
 from pydantic import SecretStr
 from yarl import URL
@@ -202,7 +201,7 @@ def _wide(step: Touched) -> bool:
 
 
 @asynccontextmanager
-async def _application(it: House) -> AsyncIterator[BaseTestServer[web.Application]]:
+async def _application(it: House) -> AsyncIterator[BaseTestServer]:
     """The receiver in this process, so that its statements are seen."""
     url = it.postgres.url(DATABASE)
     settings = Settings(database_url=url, redis_url="redis://127.0.0.1:1", secret_key=SecretStr(KEY))
