@@ -11,7 +11,8 @@ from statistics import median
 
 import aiohttp
 import msgspec
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import BaseTestServer, TestServer
+from pydantic import SecretStr
 from yarl import URL
 
 from bench import growth
@@ -200,10 +201,10 @@ def _wide(step: Touched) -> bool:
 
 
 @asynccontextmanager
-async def _application(it: House) -> AsyncIterator[TestServer]:
+async def _application(it: House) -> AsyncIterator[BaseTestServer]:
     """The receiver in this process, so that its statements are seen."""
     url = it.postgres.url(DATABASE)
-    settings = Settings(database_url=url, redis_url="redis://127.0.0.1:1", secret_key=KEY)
+    settings = Settings(database_url=url, redis_url="redis://127.0.0.1:1", secret_key=SecretStr(KEY))
     ctx = Context(settings, await open_pool(url, size=4), Vault([KEY]), SilentLanes(), time.time)
     async with TestServer(make_app(ctx)) as server:
         yield server
