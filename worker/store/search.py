@@ -6,7 +6,7 @@ Every clause is a constant of this file; what a caller gives is only ever an arg
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -144,6 +144,27 @@ _SPEAKS_OF = """e.id = ANY (ARRAY(
     UNION SELECT f.id FROM events f WHERE f.account_id = $1 AND f.id = {}
     UNION SELECT s.event_id FROM event_states s WHERE s.account_id = $1 AND s.dossier_id = {}))"""
 
+FEW = 10_000
+"""How many orders a text may find that are looked up by it. Those of a text that more have are found by going back from
+the newest: there is one among every few hundred."""
+_TITLE = r"to_tsvector('simple', regexp_replace({}, '\W+', ' ', 'g')) @@ {{}}::tsquery"
+_ALIKE = "(SELECT o.id FROM orders o WHERE o.account_id = $1 AND {}{} LIMIT {{}})"
+_LOOKED_UP = {
+    # In the order of the index, so that it is read, and no further than the limit.
+    **{
+        name: _ALIKE.format(f"lower(o.{name}) LIKE {{}}", f" ORDER BY lower(o.{name}) USING ~<~")
+        for name in ("external_id", "external_number")
+    },
+    "title": _ALIKE.format(_TITLE.format("o.title"), ""),
+    "number": _ALIKE.format("o.number = {}", ""),
+}
+_WALKED = {
+    # Not as an index has it: else all that it holds of a frequent text would be fetched and put in order.
+    **{name: f"lower(o.{name} || '') LIKE {{}}" for name in ("external_id", "external_number")},
+    "title": _TITLE.format("o.title || ''"),
+    "number": "o.number = {}",
+}
+
 _WITHIN = {
     # Whose rows a reader sees who does not see all: read from the owner's side, since what one person owns is little.
     "orders": "o.id IN (SELECT w.order_id FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = {})",
@@ -231,18 +252,33 @@ async def orders(
     query.clauses += [known[given[name]] for name, known in _ORDER_WORDS.items() if given.get(name)]
     query.add_flags(_ORDER_FLAGS, given)
     if text := given.get("q"):
-        prefix = _prefix(text.strip().lower())
-        parts: list[tuple[str, Sequence[Any]]] = [
-            ("lower(o.external_id) LIKE {}", [prefix]),
-            ("lower(o.external_number) LIKE {}", [prefix]),
-        ]
-        if words := _words(text):
-            parts.append((r"to_tsvector('simple', regexp_replace(o.title, '\W+', ' ', 'g')) @@ {}::tsquery", [words]))
-        number = text.strip().removeprefix("#")
-        if number.isascii() and number.isdigit() and int(number) <= _LARGEST:
-            parts.append(("o.number = {}", [int(number)]))
-        query.add_any(parts)
+        parts = list(_alike(text))
+        few = await _few(connection, reach.account_id, parts)
+        if few is None:
+            query.add_any([(_WALKED[name], [value]) for name, value in parts])
+        else:
+            query.add("o.id = ANY ({})", few)
     return await query.run(connection, "created_at", before, limit)
+
+
+def _alike(text: str) -> Iterator[tuple[str, Any]]:
+    """What of an order a text may be: by name, with the value that it is compared with."""
+    prefix = _prefix(text.strip().lower())
+    yield "external_id", prefix
+    yield "external_number", prefix
+    if words := _words(text):
+        yield "title", words
+    number = text.strip().removeprefix("#")
+    if number.isascii() and number.isdigit() and int(number) <= _LARGEST:
+        yield "number", int(number)
+
+
+async def _few(connection: Pooled, account_id: str, parts: Sequence[tuple[str, Any]]) -> list[str] | None:
+    """The orders of which one of these is true, where they are few."""
+    query = _Query(Reach(account_id), "orders")
+    looked_up = [_LOOKED_UP[name].format(query.argument(value), query.argument(FEW + 1)) for name, value in parts]
+    rows = await connection.fetch(" UNION ALL ".join(looked_up), *query.arguments)
+    return [row["id"] for row in rows] if len(rows) <= FEW else None
 
 
 async def events(
