@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from schemas.account import Permission
 from tests.world import World, world
+from worker.api.operation import Operation
 from worker.ids import new_id
 from worker.serve import make_app
 from worker.store import tokens
@@ -117,6 +118,14 @@ class Served(TestServer):
 
     async def _make_runner(self, **more: Any) -> Runner:
         return Runner(self.app, **more)
+
+
+def path_of(operation: Operation) -> str:
+    """An address of the operation: of a row that there is not, and of a lane that there is."""
+    path = operation.path
+    for name in operation.parameters:
+        path = path.replace("{" + name + "}", "orders" if name == "lane" else new_id())
+    return path
 
 
 def ids(items: Iterable[dict[str, Any]]) -> list[str]:

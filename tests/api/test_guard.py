@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from schemas.account import Permission
-from tests.api.conftest import Api
+from tests.api.conftest import Api, path_of
 from worker.api.routes import OPERATIONS
 from worker.ids import new_id
 from worker.screens.session import COOKIE, CSRF_HEADER, Session, csrf_of
@@ -17,13 +17,7 @@ from worker.store import order_reads, tokens
 
 
 def _paths() -> list[tuple[str, str, Permission | None]]:
-    found = []
-    for operation in OPERATIONS:
-        path = operation.path
-        for name in operation.parameters:
-            path = path.replace("{" + name + "}", new_id())
-        found.append((operation.method, path, operation.permission))
-    return found
+    return [(operation.method, path_of(operation), operation.permission) for operation in OPERATIONS]
 
 
 async def test_nothing_is_answered_without_a_token(api: Api) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from schemas.account import Permission
-from tests.api.conftest import Answer, Api
+from tests.api.conftest import Answer, Api, path_of
 from worker.actions import contacts as actions
 from worker.api.routes import OPERATIONS
 from worker.ids import new_id
@@ -176,9 +176,7 @@ async def test_H4_every_post_takes_a_key_and_its_document_says_so(api: Api) -> N
         named = [parameter["name"] for parameter in described.get("parameters", [])]
         assert ("Idempotency-Key" in named) == (operation.method == "POST"), operation.name
         if operation.method == "POST":
-            path = operation.path
-            for name in operation.parameters:
-                path = path.replace("{" + name + "}", new_id())
+            path = path_of(operation)
             answers = [await post(api, path, {}, f"key-of-{operation.name}") for _ in range(2)]
             assert answers[0].status == answers[1].status, operation.name
             assert answers[1].headers["Idempotent-Replayed"] == "true", operation.name

@@ -14,12 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.account import Actor
-from tests.api.conftest import Api, Served
+from tests.api.conftest import Api, Served, path_of
 from tests.world import world
 from worker.api import rates
 from worker.api.rates import NAMES, Buckets
 from worker.api.routes import OPERATIONS
-from worker.ids import new_id
 from worker.serve import make_app
 from worker.store import tokens
 from worker.store.db import Pool
@@ -38,12 +37,6 @@ async def slow(database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         admin = await tokens.issue(ctx.pool, shop.account_id, "first admin", "admin")
         async with TestClient(Served(make_app(ctx))) as client:
             yield Api(shop, client, admin)
-
-
-def path_of(template: str) -> str:
-    for part in ("{" + name + "}" for operation in OPERATIONS for name in operation.parameters):
-        template = template.replace(part, new_id())
-    return template
 
 
 async def test_H4_a_token_that_asks_too_fast_is_told_when_to_come_again(slow: Api) -> None:
@@ -115,7 +108,7 @@ def test_I3_however_many_names_come_a_bounded_number_is_remembered() -> None:
 async def test_H4_HEAD_is_answered_wherever_GET_is(api: Api) -> None:
     for operation in OPERATIONS:
         if operation.method == "GET":
-            path = path_of(operation.path)
+            path = path_of(operation)
             got, head = await api.ask("GET", path), await api.ask("HEAD", path)
             assert (head.status, head.raw) == (got.status, b""), path
             assert head.headers["Content-Type"] == got.headers["Content-Type"]
@@ -127,11 +120,12 @@ async def test_H4_a_method_that_an_address_does_not_take_is_405_with_those_it_ta
     taken: dict[str, set[str]] = {}
     for operation in OPERATIONS:
         taken.setdefault(operation.path, set()).add(operation.method)
-    for template, methods in taken.items():
+    for operation in OPERATIONS:
+        methods = taken[operation.path]
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - methods:
-            answer = await api.ask(method, path_of(template))
-            assert answer.status == 405, (method, template)
-            assert methods <= set(answer.headers["Allow"].replace(" ", "").split(",")), (method, template)
+            answer = await api.ask(method, path_of(operation))
+            assert answer.status == 405, (method, operation.path)
+            assert methods <= set(answer.headers["Allow"].replace(" ", "").split(",")), (method, operation.path)
 
 
 BODIES = {
@@ -157,8 +151,8 @@ BODIES = {
 async def test_I3_bad_bodies_are_refused_by_every_operation_that_takes_one(api: Api, name: str) -> None:
     headers = {"Content-Type": "application/json"}
     for operation in OPERATIONS:
-        if operation.body is not None:
-            answer = await api.ask(operation.method, path_of(operation.path), data=BODIES[name], headers=headers)
+        if operation.body is not None and not (operation.body_optional and name == "empty"):
+            answer = await api.ask(operation.method, path_of(operation), data=BODIES[name], headers=headers)
             assert answer.status in (400, 422), (operation.name, answer.status)
 
 

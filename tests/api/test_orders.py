@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 
@@ -13,7 +12,7 @@ from tests.api.conftest import Api, ids
 from worker.actions import orders as actions
 from worker.context import Context
 from worker.ids import new_id
-from worker.store import dossiers, orders, search
+from worker.store import dossiers, orders
 from worker.store.db import transaction
 
 O3 = [
@@ -388,34 +387,3 @@ async def test_O4_what_a_token_makes_has_the_source_api_whatever_it_says(api: Ap
     assert (await api.order(contact))["source"] == "api"
     refused = await api.ask("POST", "/orders", json={"contact_id": contact, "amount": 5, "source": "commerce"})
     assert (refused.status, refused.fields) == (422, ["source"])
-
-
-@pytest.mark.parametrize("few", [0, 2, 10_000])
-async def test_H4_a_text_finds_the_same_orders_whether_few_have_it_or_many(
-    api: Api, monkeypatch: pytest.MonkeyPatch, few: int
-) -> None:
-    monkeypatch.setattr(search, "FEW", few)
-    contact_id = await api.contact()
-    made = [
-        await api.order(contact_id, title=title, external_id=external_id)
-        for title, external_id in (
-            ("Green tea", "A-1"),
-            ("Green beans", "A-2"),
-            ("Black tea", "X_1"),
-            ("Cup", "green-1"),
-        )
-    ]
-    numbers = {order["id"]: order["number"] for order in made}
-    for text, expected in (
-        ("green", [4, 2, 1]),
-        ("GREEN te", [1]),
-        ("a-", [2, 1]),
-        ("tea", [3, 1]),
-        ("#3", [3]),
-        ("X_", [3]),
-        ("x-", []),
-        ("%", []),
-        ("nothing", []),
-    ):
-        found = await api.pages(f"/orders?q={quote(text)}", 1)
-        assert [numbers[order["id"]] for order in found] == expected, text

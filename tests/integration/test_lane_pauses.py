@@ -15,7 +15,7 @@ from worker.actions import lanes as actions
 from worker.cli.checkup import postgres_findings
 from worker.config import Settings
 from worker.ids import new_id
-from worker.store import backlog, checks, health, inbox, lanes
+from worker.store import backlog, checks, health, inbox, lanes, replays
 from worker.store.db import acquire, transaction
 from worker.upkeep import sweep
 
@@ -131,7 +131,8 @@ async def test_D2_an_event_that_was_being_retried_keeps_its_tries_and_its_reason
 async def test_D2_a_replayed_event_waits_in_a_paused_lane(shop: World) -> None:
     event = await shop.deliver("shopify", BODY, "orders/create")
     await pause(shop)
-    await inbox.rearm(shop.ctx.pool, shop.account_id, event)
+    async with acquire(shop.ctx.pool) as connection:
+        await replays.rearm_one(connection, shop.account_id, event)
     await shop.apply([event])
     assert await shop.states() == {event: ("received", "lane_paused")}
     assert await checks.broken(shop.ctx.pool) == {}

@@ -14,7 +14,7 @@ from schemas.api.page import Page, PageQuery
 from worker.api import cursor
 from worker.api.operation import Ask, answer
 from worker.store.db import Pooled
-from worker.store.search import Found
+from worker.store.query import Found
 from worker.store.snapshot import snapshot
 
 R = TypeVar("R")

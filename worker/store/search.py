@@ -6,16 +6,14 @@ Every clause is a constant of this file; what a caller gives is only ever an arg
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from schemas.account import Reach
 from schemas.order import OrderSource, PaymentStatus, Status
 from worker.store.db import Pooled
-
-Found = list[tuple[datetime | int | None, str]]
-"""(time or number, id) of each row: its place in the list."""
+from worker.store.query import Found, Query
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _LARGEST = 2**63 - 1
@@ -144,141 +142,28 @@ _SPEAKS_OF = """e.id = ANY (ARRAY(
     UNION SELECT f.id FROM events f WHERE f.account_id = $1 AND f.id = {}
     UNION SELECT s.event_id FROM event_states s WHERE s.account_id = $1 AND s.dossier_id = {}))"""
 
-FEW = 10_000
-"""How many orders a text may find that are looked up by it. Those of a text that more have are found by going back from
-the newest: there is one among every few hundred."""
-_TITLE = r"to_tsvector('simple', regexp_replace({}, '\W+', ' ', 'g')) @@ {{}}::tsquery"
-_ALIKE = "(SELECT o.id FROM orders o WHERE o.account_id = $1 AND {}{} LIMIT {{}})"
-_LOOKED_UP = {
-    # In the order of the index, so that it is read, and no further than the limit.
-    **{
-        name: _ALIKE.format(f"lower(o.{name}) LIKE {{}}", f" ORDER BY lower(o.{name}) USING ~<~")
-        for name in ("external_id", "external_number")
-    },
-    "title": _ALIKE.format(_TITLE.format("o.title"), ""),
-    "number": _ALIKE.format("o.number = {}", ""),
-}
-_WALKED = {
-    # Not as an index has it: else all that it holds of a frequent text would be fetched and put in order.
-    **{name: f"lower(o.{name} || '') LIKE {{}}" for name in ("external_id", "external_number")},
-    "title": _TITLE.format("o.title || ''"),
-    "number": "o.number = {}",
-}
-
-_WITHIN = {
-    # Whose rows a reader sees who does not see all: read from the owner's side, since what one person owns is little.
-    "orders": "o.id IN (SELECT w.order_id FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = {})",
-    "events": "e.id IN (SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = {})",
-    "payments": "p.order_id IN (SELECT w.order_id FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = {})",
-    "recurring_orders": """r.contact_id IN (
-        SELECT c.id FROM contacts c WHERE c.account_id = $1 AND c.owner_id = {})""",
-    "checkouts": """c.id IN (
-        SELECT k.id FROM contacts n JOIN checkouts k ON k.account_id = $1 AND k.contact_id = n.id
-         WHERE n.account_id = $1 AND n.owner_id = {0}
-        UNION SELECT k.id FROM order_owners w JOIN checkouts k ON k.account_id = $1 AND k.order_id = w.order_id
-         WHERE w.account_id = $1 AND w.owner_id = {0})""",
-    "contacts": "c.owner_id = {}",
-    "deals": "d.owner_id = {}",
-    "audit": "a.token_id = {}",
-}
-
-
-_SEEN = {
-    # Rows that everybody sees, asked for by what not everybody does.
-    "contact_id": "EXISTS (SELECT FROM contacts c WHERE c.account_id = $1 AND c.id = {} AND c.owner_id = {})",
-    "order_id": """EXISTS (SELECT FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = {1} AND w.order_id =
-        COALESCE((SELECT g.into_order_id FROM order_merges g WHERE g.account_id = $1 AND g.order_id = {0}), {0}))""",
-}
-
-
-class _Query:
-    """Clauses and their arguments, for one table, as far as its reader sees it. `{}` in a clause is the place of its
-    next argument."""
-
-    def __init__(self, reach: Reach, table: str, alias: str = "") -> None:
-        self.arguments: list[Any] = [reach.account_id]
-        self.clauses: list[str] = []
-        self._table, self._alias = table, alias or table[0]
-        if reach.owner_id is not None:
-            self.add(_WITHIN[table], reach.owner_id)
-
-    def argument(self, value: Any) -> str:
-        self.arguments.append(value)
-        return f"${len(self.arguments)}"
-
-    def add(self, clause: str, *values: Any) -> None:
-        self.clauses.append(clause.format(*(self.argument(value) for value in values)))
-
-    def add_any(self, parts: Sequence[tuple[str, Sequence[Any]]]) -> None:
-        """At least one of the clauses holds; none given, nothing is found."""
-        texts = [clause.format(*(self.argument(value) for value in values)) for clause, values in parts]
-        self.clauses.append("(" + " OR ".join(texts or ["false"]) + ")")
-
-    def add_filters(self, known: Mapping[str, str], given: Mapping[str, Any]) -> None:
-        for name, clause in known.items():
-            if given.get(name) is not None:
-                self.add(clause, given[name])
-
-    def add_flags(self, known: Mapping[str, tuple[str, str]], given: Mapping[str, Any]) -> None:
-        for name, (yes, no) in known.items():
-            if given.get(name):
-                self.clauses.append(yes if given[name] == "true" else no)
-
-    def add_seen(self, reach: Reach, given: Mapping[str, Any]) -> None:
-        """Nothing is found by a contact or an order that is beyond reach."""
-        for name, clause in _SEEN.items():
-            if reach.owner_id is not None and given.get(name) is not None:
-                self.add(clause, given[name], reach.owner_id)
-
-    async def run(self, connection: Pooled, time: str, before: tuple[datetime | int, str] | None, limit: int) -> Found:
-        table, alias = self._table, self._alias
-        if before:
-            self.add(f"({alias}.{time}, {alias}.id) < ({{}}, {{}})", *before)
-        where = " AND ".join([f"{alias}.account_id = $1", *self.clauses])
-        rows = await connection.fetch(
-            f"SELECT {alias}.{time} AS at, {alias}.id FROM {table} {alias} WHERE {where} "  # noqa: S608  (see above)
-            f"ORDER BY {alias}.{time} DESC, {alias}.id DESC LIMIT {self.argument(limit)}",
-            *self.arguments,
-        )
-        return [(row["at"], row["id"]) for row in rows]
-
 
 async def orders(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
     """Orders by their filters. `q` begins an external id, a platform's number, words of the title; or is the number."""
-    query = _Query(reach, "orders")
+    query = Query(reach, "orders")
     query.add_filters(_ORDERS, given)
     query.clauses += [known[given[name]] for name, known in _ORDER_WORDS.items() if given.get(name)]
     query.add_flags(_ORDER_FLAGS, given)
     if text := given.get("q"):
-        parts = list(_alike(text))
-        few = await _few(connection, reach.account_id, parts)
-        if few is None:
-            query.add_any([(_WALKED[name], [value]) for name, value in parts])
-        else:
-            query.add("o.id = ANY ({})", few)
+        prefix = _prefix(text.strip().lower())
+        parts: list[tuple[str, Sequence[Any]]] = [
+            ("lower(o.external_id) LIKE {}", [prefix]),
+            ("lower(o.external_number) LIKE {}", [prefix]),
+        ]
+        if words := _words(text):
+            parts.append((r"to_tsvector('simple', regexp_replace(o.title, '\W+', ' ', 'g')) @@ {}::tsquery", [words]))
+        number = text.strip().removeprefix("#")
+        if number.isascii() and number.isdigit() and int(number) <= _LARGEST:
+            parts.append(("o.number = {}", [int(number)]))
+        await query.search(connection, parts)
     return await query.run(connection, "created_at", before, limit)
-
-
-def _alike(text: str) -> Iterator[tuple[str, Any]]:
-    """What of an order a text may be: by name, with the value that it is compared with."""
-    prefix = _prefix(text.strip().lower())
-    yield "external_id", prefix
-    yield "external_number", prefix
-    if words := _words(text):
-        yield "title", words
-    number = text.strip().removeprefix("#")
-    if number.isascii() and number.isdigit() and int(number) <= _LARGEST:
-        yield "number", int(number)
-
-
-async def _few(connection: Pooled, account_id: str, parts: Sequence[tuple[str, Any]]) -> list[str] | None:
-    """The orders of which one of these is true, where they are few."""
-    query = _Query(Reach(account_id), "orders")
-    looked_up = [_LOOKED_UP[name].format(query.argument(value), query.argument(FEW + 1)) for name, value in parts]
-    rows = await connection.fetch(" UNION ALL ".join(looked_up), *query.arguments)
-    return [row["id"] for row in rows] if len(rows) <= FEW else None
 
 
 async def events(
@@ -298,10 +183,10 @@ async def events(
     return await query.run(connection, "received_at", before, limit)
 
 
-async def events_query(connection: Pooled, reach: Reach, given: Mapping[str, Any]) -> tuple[_Query, str]:
+async def events_query(connection: Pooled, reach: Reach, given: Mapping[str, Any]) -> tuple[Query, str]:
     """What all filters of events come to but for state, reason and topic; and what is asked of the topic, empty where
     that is nothing: of all filters it is the one that no index answers."""
-    query = _Query(reach, "events")
+    query = Query(reach, "events")
     query.add_filters(_EVENTS, {**given, "topic": None})
     if text := given.get("q"):
         text = text.strip()
@@ -320,7 +205,7 @@ async def payments(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[int, str] | None, limit: int
 ) -> Found:
     """Payments by their filters, by number; `unclaimed` is `true` for those without an order, `false` for the rest."""
-    query = _Query(reach, "payments")
+    query = Query(reach, "payments")
     query.add_filters(_PAYMENTS, given)
     if given.get("unclaimed"):
         query.add(f"p.order_id IS {'NULL' if given['unclaimed'] == 'true' else 'NOT NULL'}")
@@ -332,7 +217,7 @@ async def recurring_orders(
 ) -> Found:
     """Recurring orders by their filters; `held` is `true` for those that wait for a person, `false` for the rest.
     `begun` leaves those out whose first payment has not succeeded."""
-    query = _Query(reach, "recurring_orders")
+    query = Query(reach, "recurring_orders")
     query.add_filters(_RECURRING, given)
     if given.get("begun"):
         query.add("r.status <> 'pending'")
@@ -345,7 +230,7 @@ async def recurring_counts(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], statuses: Sequence[str], limit: int
 ) -> dict[str, int]:
     """How many recurring orders are in each status, counted up to a limit; of one contact where `given` names it."""
-    query = _Query(reach, "recurring_orders")
+    query = Query(reach, "recurring_orders")
     query.add_filters({"contact_id": _RECURRING["contact_id"]}, given)
     where = " AND ".join(["r.account_id = $1", "r.status = g.status", *query.clauses])
     rows = await connection.fetch(
@@ -361,7 +246,7 @@ async def checkouts(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
     """Checkouts by their filters; `opened` is `true` for those whose session was opened, `false` for the rest."""
-    query = _Query(reach, "checkouts")
+    query = Query(reach, "checkouts")
     query.add_filters(_CHECKOUTS, given)
     if given.get("opened"):
         query.add(f"c.state {'=' if given['opened'] == 'true' else '<>'} 'opened'")
@@ -372,7 +257,7 @@ async def contacts(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
     """Contacts by e-mail address, or by `q`: what begins the address or words of the name."""
-    query = _Query(reach, "contacts")
+    query = Query(reach, "contacts")
     if given.get("owner_id"):
         query.add("c.owner_id = {}", given["owner_id"])
     if given.get("email"):
@@ -381,7 +266,7 @@ async def contacts(
         parts: list[tuple[str, Sequence[Any]]] = [("lower(c.email) LIKE {}", [_prefix(text.strip().lower())])]
         if words := _words(text):
             parts.append((r"to_tsvector('simple', regexp_replace(c.name, '\W+', ' ', 'g')) @@ {}::tsquery", [words]))
-        query.add_any(parts)
+        await query.search(connection, parts)
     return await query.run(connection, "created_at", before, limit)
 
 
@@ -389,12 +274,12 @@ async def deals(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
     """Deals by their filters; `q` begins words of the title."""
-    query = _Query(reach, "deals")
+    query = Query(reach, "deals")
     query.add_filters(_DEALS, given)
     if text := given.get("q"):
         words = _words(text)
         title = (r"to_tsvector('simple', regexp_replace(d.title, '\W+', ' ', 'g')) @@ {}::tsquery", [words])
-        query.add_any([title] if words else [])
+        await query.search(connection, [title] if words else [])
     return await query.run(connection, "created_at", before, limit)
 
 
@@ -402,7 +287,7 @@ async def audit(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
     """What was done, by its filters."""
-    query = _Query(reach, "audit")
+    query = Query(reach, "audit")
     query.add_filters(_AUDIT, given)
     return await query.run(connection, "at", before, limit)
 
@@ -411,7 +296,7 @@ async def movements(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
     """Movements of stock by their filters; an order's are also those of the orders that were merged into it."""
-    query = _Query(Reach(reach.account_id), "stock_movements", "m")
+    query = Query(Reach(reach.account_id), "stock_movements", "m")
     query.add_filters(_MOVEMENTS, given)
     query.add_seen(reach, given)
     return await query.run(connection, "at", before, limit)
@@ -421,7 +306,7 @@ async def levels(
     connection: Pooled, account_id: str, given: Mapping[str, Any], after: tuple[str, str] | None, limit: int
 ) -> list[tuple[str, str]]:
     """(sku, location) of which stock was ever moved, in this order, by their filters."""
-    query = _Query(Reach(account_id), "stock_levels", "l")
+    query = Query(Reach(account_id), "stock_levels", "l")
     query.add_filters(_LEVELS, given)
     if given.get("negative"):
         query.add(_NEGATIVE[given["negative"]])
@@ -445,7 +330,7 @@ async def records(
     limit: int,
 ) -> Found:
     """Records of a table of the catalogue. `q` begins a product's sku or words of the name, or is an offer's number."""
-    query = _Query(Reach(reach.account_id), table, "r")
+    query = Query(Reach(reach.account_id), table, "r")
     query.add_filters({**_RECORDS[table], "archived": "r.archived = {}"}, given)
     query.add_seen(reach, given)
     if text := given.get("q"):
@@ -457,7 +342,7 @@ async def records(
         number = text.strip().removeprefix("#")
         if table == "offers" and number.isascii() and number.isdigit() and int(number) <= _LARGEST:
             parts.append(("r.number = {}", [int(number)]))
-        query.add_any(parts)
+        await query.search(connection, parts)
     return await query.run(connection, "created_at", before, limit)
 
 

@@ -28,7 +28,7 @@ from worker.store import (
 from worker.store.contact_cards import COUNTED, LOOKED_AT
 from worker.store.db import Pooled, acquire
 from worker.store.order_reads import Row
-from worker.store.search import Found
+from worker.store.query import Found
 from worker.store.snapshot import snapshot
 
 SCREENS = Screens("sales", registry=True)

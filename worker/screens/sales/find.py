@@ -16,7 +16,7 @@ from worker.screens.screen import Content, Look, Screens
 from worker.store import contact_reads, deals, event_reads, finds, order_briefs, search
 from worker.store.db import Pooled
 from worker.store.finds import Hit
-from worker.store.search import Found
+from worker.store.query import Found
 from worker.store.snapshot import snapshot
 
 SCREENS = Screens("sales")

@@ -22,7 +22,7 @@ CREATE INDEX orders_sales ON orders (account_id, sales_status, created_at, id) I
 CREATE INDEX orders_unsettled ON orders (account_id, payment_status, created_at, id)
     WHERE payment_status IN ('partially_paid', 'overdue', 'refunded', 'failed');
 CREATE INDEX orders_flow ON orders (account_id, status, created_at, id) WHERE status IN ('draft', 'processing', 'void');
-CREATE INDEX orders_by_hand ON orders (account_id, source, created_at, id) WHERE source IN ('manual', 'api');
+CREATE INDEX orders_source ON orders (account_id, source, created_at, id) WHERE source IN ('manual', 'api', 'webhook');
 CREATE INDEX orders_in_parts ON orders (account_id, created_at, id) WHERE payment_type = 'partial';
 CREATE INDEX orders_offer ON orders (account_id, offer_id, created_at, id) WHERE offer_id IS NOT NULL;
 CREATE INDEX orders_manager ON orders (account_id, manager_id, created_at, id) WHERE manager_id IS NOT NULL;
