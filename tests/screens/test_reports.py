@@ -237,3 +237,12 @@ def test_S4_bars_stand_within_the_plot_and_are_as_long_as_their_amounts(amounts:
         assert abs(amounts[drawn.bars.index(longest)]) >= max(map(abs, amounts)) * 0.999
     ranks = bars.ranking(currency, [(str(amount), amount, None) for amount in amounts])
     assert all(0 <= float(rank.width) <= 100 for rank in ranks)
+
+
+async def test_O12_the_payment_systems_offered_tell_a_private_rep_nothing(office: Office) -> None:
+    contact = await office.api.contact()
+    order = await office.api.order(contact)
+    await office.api.post(f"/orders/{order['id']}/payments", {"amount": 100, "system": "barter"})
+    assert '<option value="barter"' in await office.page("/reports")
+    await office.api.set(owner_privacy=True)
+    assert "barter" not in await office.page("/reports", await office.api.token("rep"))

@@ -61,10 +61,17 @@ async def managers(connection: Pooled, reach: Reach) -> Sequence[Row]:
     return await connection.fetch(_SQL["managers"], reach.account_id, OFFERED)
 
 
+async def systems(connection: Pooled, reach: Reach) -> Sequence[str]:
+    """The payment systems that payments went by, for who sees all of them."""
+    return await _words(connection, reach, "systems")
+
+
 async def choices(connection: Pooled, reach: Reach) -> Choices:
     offered = [await connection.fetch(_SQL[name], reach.account_id, OFFERED) for name in ("offers", "categories")]
-    words = [await _words(connection, reach, name) for name in ("systems", "currencies")]
-    return Choices(await managers(connection, reach), offered[0], offered[1], words[0], words[1])
+    currencies = await _words(connection, reach, "currencies")
+    return Choices(
+        await managers(connection, reach), offered[0], offered[1], await systems(connection, reach), currencies
+    )
 
 
 async def count_orders(connection: Pooled, reach: Reach) -> dict[str, tuple[int, bool]]:

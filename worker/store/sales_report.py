@@ -55,8 +55,3 @@ async def read(connection: Pooled, reach: Reach, by: str, sold: Sold, limit: int
     except asyncpg.QueryCanceledError:
         raise TookTooLongError from None
     return [dict(row) for row in rows]
-
-
-async def systems(connection: Pooled, reach: Reach) -> list[str]:
-    """The payment systems that the account knows, by name."""
-    return [row["system"] for row in await connection.fetch(_SQL["known_systems"], reach.account_id)]

@@ -86,14 +86,5 @@ SELECT currency, system AS key, system AS name, NULL::bigint AS number, count(DI
  ORDER BY currency, system
  LIMIT $7
 
--- known_systems: the payment systems of an account's payments: each is found by one step into the index
-WITH RECURSIVE known AS (
-    (SELECT system FROM payments WHERE account_id = $1 ORDER BY system LIMIT 1)
-    UNION ALL
-    SELECT (SELECT p.system FROM payments p WHERE p.account_id = $1 AND p.system > k.system ORDER BY p.system LIMIT 1)
-      FROM known k WHERE k.system IS NOT NULL
-)
-SELECT system FROM known WHERE system IS NOT NULL LIMIT 100
-
 -- limit_time: how long the statements of this transaction may take
 SELECT set_config('statement_timeout', $1, true)

@@ -21,7 +21,7 @@ from worker.screens import bars
 from worker.screens.sales import spans
 from worker.screens.sales.spans import Span
 from worker.screens.screen import Content, Look, Screens
-from worker.store import contact_reads, names, sales_report
+from worker.store import contact_reads, names, sales_lists
 from worker.store.db import Pooled, acquire
 from worker.store.snapshot import snapshot
 
@@ -225,7 +225,7 @@ async def _choices(connection: Pooled, look: Look, query: ReportQuery, totals: S
         "offers": await names.offers(connection, account_id, query.offer_id),
         "categories": await names.categories(connection, account_id, query.category_id),
         "managers": await names.people(connection, account_id, query.manager_id),
-        "systems": [(system, system) for system in await sales_report.systems(connection, look.reach)],
+        "systems": [(system, system) for system in await sales_lists.systems(connection, look.reach)],
         "contact": contact[0] if contact else None,
     }
 
