@@ -39,11 +39,9 @@ async def grown(database: str) -> AsyncIterator[tuple[Api, list[Asked]]]:
 
 
 async def wide(shop: World, case: Case, asked: list[Asked]) -> list[str]:
-    """What of this question looks at more rows than it may. Whole tables are not read: of so few rows that is often the
-    quickest, and what is asked is whether there is an index once there are more."""
+    """What of this question looks at more rows than it may."""
     connection = await connect(shop.ctx.settings.database_url or "")
     try:
-        await connection.execute("SET enable_seqscan = off")
         return [
             f"{case.table} {case.words}: {step.step} of {step.table} looks at {step.rows:,} rows for {step.given:,}"
             for one in {one.sql: one for one in asked}.values()
