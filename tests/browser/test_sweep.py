@@ -46,9 +46,7 @@ async def test_D1_the_door_is_whole_in_both_themes_at_every_width(tab: Tab, addr
 
 @pytest.mark.asyncio(loop_scope="package")
 async def test_D1_a_page_that_only_says_something_is_whole_too(tab: Tab) -> None:
-    path = next((path for path in screens.paths() if "{" in path), None)
-    if path is None:
-        pytest.skip("no screen names a row yet")
+    path = next(path for path in screens.paths() if "{" in path)
     address = path.replace("{id}", "00000000-0000-7000-8000-000000000000")
     await tab.go(address, 404)
     await looks_right(tab, address)

@@ -16,6 +16,7 @@ from tests.api.conftest import Api, Served
 from tests.screens.till import Till, till_of
 from tests.world import World, world
 from worker.context import CONTEXT, Context
+from worker.ids import new_id
 from worker.screens.routes import add_routes
 from worker.screens.session import COOKIE
 from worker.serve import make_app
@@ -48,6 +49,16 @@ class Desk:
         async with self.client.get(path) as answer:
             assert answer.status == 200
             return await answer.text()
+
+    async def stranger(self) -> tuple[str, str]:
+        """The ids of another account and of its connection `theirs`."""
+        other, connection = new_id(), new_id()
+        await self.shop.ctx.pool.execute("INSERT INTO accounts (id, name) VALUES ($1, 'other')", other)
+        await self.shop.ctx.pool.execute(
+            "INSERT INTO connections (account_id, id, name, provider, secrets) VALUES ($1, $2, 'theirs', 'stripe', '')",
+            other, connection,
+        )  # fmt: skip
+        return other, connection
 
     async def event(
         self,

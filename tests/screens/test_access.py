@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient
 
 from schemas.account import Permission, Role
 from tests.api.conftest import Api, Served, api
+from tests.browser.screens import ROWS
 from worker.ids import new_id
 from worker.screens.navigation import HOME
 from worker.screens.routes import SCREENS
@@ -25,22 +26,8 @@ from worker.store import tokens
 
 __all__ = ("api",)
 
-ROWS: dict[str, str] = {
-    "/events/{id}": "event",
-    "/connections/{id}": "connection",
-    "/orders/{id}": "order",
-    "/orders/{id}/edit": "order",
-    "/recurring-orders/{id}": "recurring order",
-    "/payments/{id}": "payment",
-    "/customers/{id}": "contact",
-    "/deals/{id}": "deal",
-    "/checkouts/{id}": "checkout",
-}
-"""The noun of the rows that a path's `{id}` stands for."""
 UNOWNED = frozenset({"connection"})
 """Rows of the account as a whole: whoever may see the screen sees them."""
-NEEDS: dict[str, Permission] = {}
-"""What a screen needs beyond what its declaration says, where what it shows is only of use with that."""
 ACCOUNT_WIDE: dict[str, str] = {
     "/lanes": "how much work lies in the lanes is the account's, and names no row",
     "/workers": "processes serve all accounts",
@@ -147,10 +134,6 @@ def path_of(screen: Screen, rows: dict[str, str]) -> str:
     return screen.path.replace("{id}", rows[ROWS[screen.path]]) if screen.path in ROWS else screen.path
 
 
-def needs(screen: Screen) -> Permission | None:
-    return NEEDS.get(screen.path, screen.permission)
-
-
 def tells(shown: Shown, rows: dict[str, str], mark: str) -> list[str]:
     """What of these rows is in the page."""
     return [secret for secret in (mark, *rows.values()) if secret in shown.text]
@@ -214,7 +197,7 @@ async def test_H2_a_screen_is_shown_to_those_who_may_and_names_what_the_others_l
     rows = await rows_of(api, person.id, "marmot")
     for screen in SCREENS:
         shown = await person.sees(screen, path_of(screen, rows))
-        needed = needs(screen)
+        needed = screen.permission
         if needed is None or needed in permissions:
             assert [one.status for one in shown] == [200] * len(shown), screen.path
         elif screen.path == "/":

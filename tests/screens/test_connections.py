@@ -138,12 +138,7 @@ async def test_D5_forms_and_buttons_are_for_those_who_may(desk: Desk) -> None:
 
 
 async def test_I4_another_accounts_connection_is_not_there(desk: Desk) -> None:
-    other, connection = new_id(), new_id()
-    await desk.shop.ctx.pool.execute("INSERT INTO accounts (id, name) VALUES ($1, 'other')", other)
-    await desk.shop.ctx.pool.execute(
-        "INSERT INTO connections (account_id, id, name, provider, secrets) VALUES ($1, $2, 'theirs', 'stripe', '')",
-        other, connection,
-    )  # fmt: skip
+    _, connection = await desk.stranger()
     await desk.sign_in()
     assert "theirs" not in await desk.page("/connections")
     for id_ in (connection, new_id()):

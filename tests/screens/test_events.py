@@ -13,7 +13,6 @@ from schemas.account import Permission
 from tests.screens.conftest import Desk
 from tests.world import payload
 from worker.actions import accounts
-from worker.ids import new_id
 from worker.screens.ops import counts as counts_
 from worker.screens.ops import events
 from worker.store import tokens
@@ -158,12 +157,7 @@ async def test_D3_empty_lists_say_what_to_do(desk: Desk) -> None:
 
 
 async def test_I4_events_of_another_account_are_neither_shown_nor_counted(desk: Desk) -> None:
-    other, connection = new_id(), new_id()
-    await desk.shop.ctx.pool.execute("INSERT INTO accounts (id, name) VALUES ($1, 'other')", other)
-    await desk.shop.ctx.pool.execute(
-        "INSERT INTO connections (account_id, id, name, provider, secrets) VALUES ($1, $2, 'theirs', 'stripe', '')",
-        other, connection,
-    )  # fmt: skip
+    other, connection = await desk.stranger()
     theirs = await desk.event(account=(other, connection), state="dead", topic="their.topic", reason="their reason")
     await desk.sign_in()
     for path in ("/events", "/events?state=dead", f"/events?q={theirs}", "/dead-letters"):

@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from tests.screens.conftest import Desk, shown
-from worker.ids import new_id
 from worker.screens.assets import assets
 from worker.screens.ops import looks
 from worker.store import refusals, tokens, workers
@@ -55,12 +54,7 @@ async def test_the_range_is_in_the_address(desk: Desk) -> None:
 
 
 async def test_nothing_of_another_account_is_seen(desk: Desk) -> None:
-    other, connection = new_id(), new_id()
-    await desk.shop.ctx.pool.execute("INSERT INTO accounts (id, name) VALUES ($1, 'other')", other)
-    await desk.shop.ctx.pool.execute(
-        "INSERT INTO connections (account_id, id, name, provider, secrets) VALUES ($1, $2, 'theirs', 'stripe', '')",
-        other, connection,
-    )  # fmt: skip
+    other, connection = await desk.stranger()
     await desk.event(account=(other, connection), state="dead", topic="their.topic", reason="their reason")
     await desk.event(account=(other, connection), state="waiting", reason="their reason")
     await desk.sign_in()
