@@ -200,3 +200,24 @@ async def test_D5_a_sign_in_link_signs_in_by_one_button(tab: Tab) -> None:
     await tab.page.keyboard.press("Enter")  # the button has the focus
     await tab.page.wait_for_url(f"{tab.shop.url}/")
     assert await tab.page.locator("h1").inner_text() == "Overview"
+
+
+async def test_S3_the_customer_of_a_new_order_is_found_by_typing_and_never_left_out_unseen(tab: Tab) -> None:
+    await tab.go("/orders/new")
+    customer = tab.page.get_by_role("combobox", name="Customer")
+    await customer.fill("Ana Sil")
+    await tab.page.get_by_label("Name", exact=True).first.fill("Coffee")
+    await tab.page.get_by_label("Unit price").first.fill("49.90")
+    async with posts(tab) as sent:
+        await tab.page.get_by_role("button", name="Make the order").click()
+        assert await customer.evaluate("field => field.validationMessage") == "Choose one from the list."
+    assert not [one for one in sent if one.url.endswith("/api/v1/orders")]
+    await customer.focus()
+    await customer.fill("Ana Silv")
+    await tab.page.get_by_role("option", name="Ana Silva").wait_for()
+    await customer.press("ArrowDown")
+    await customer.press("Enter")
+    await tab.page.get_by_role("button", name="Make the order").click()
+    await tab.page.wait_for_url("**/orders/*-*")
+    order = await tab.shop.api.get(f"/orders/{tab.page.url.rpartition('/')[2]}")
+    assert (order["contact_id"], order["amount"]) == (tab.shop.rows["contact"][0], 4990)

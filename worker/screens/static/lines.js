@@ -125,7 +125,13 @@ form.addEventListener("click", ({ target }) => {
   changed();
 });
 
-form.addEventListener("submit", () => {
+form.addEventListener("submit", (event) => {
+  const unchosen = [...form.querySelectorAll("[role=combobox]")].find((field) => !field.reportValidity());
+  if (unchosen) {
+    event.preventDefault();
+    event.stopPropagation();
+    return;
+  }
   for (const list of lists()) for (const row of [...list.children]) if (blank(row)) row.remove();
   renumber();
 });
@@ -155,5 +161,5 @@ form.addEventListener("daybook:ask", (event) => {
 
 if (!form.dataset.orderForm) {
   if (!form.querySelector("[data-lines=items]").children.length) form.querySelector("[data-add=items]").click();
-  form.querySelector("[data-lookup]").focus();
+  form.querySelector("[role=combobox]").focus();
 }
