@@ -21,8 +21,6 @@ from redis import Redis
 from tests.world import World
 from worker.cli import checkup as checks
 from worker.cli.checkup import (
-    Finding,
-    charging_findings,
     checkup,
     disk_findings,
     instance_findings,
@@ -32,6 +30,8 @@ from worker.cli.checkup import (
     valkey_findings,
 )
 from worker.cli.doctor import verdict
+from worker.cli.finding import Finding
+from worker.cli.work_findings import charging_findings
 from worker.config import Settings
 from worker.local.datadir import DataDir
 from worker.local.stripe.stand_in import StandIn

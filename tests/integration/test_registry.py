@@ -9,7 +9,7 @@ import pytest
 
 from tests.world import SilentLanes, World, edited, payload
 from worker.actions import accounts
-from worker.cli.checkup import work_findings
+from worker.cli.work_findings import work_findings
 from worker.store import backlog, checks, health, inbox, replays
 from worker.store.db import acquire
 from worker.upkeep import sweep

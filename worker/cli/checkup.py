@@ -5,10 +5,9 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import aiohttp
 import asyncpg
@@ -16,6 +15,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from schemas.refusal import Trace
+from worker.cli.finding import Finding, failure, ok, warning
+from worker.cli.work_findings import charging_findings, feed_findings, paused_lane, work_findings
 from worker.config import Settings
 from worker.errors import DATABASE_ERRORS, UserError
 from worker.local.datadir import DataDir
@@ -23,14 +24,11 @@ from worker.refusals import cause_words, remedy
 from worker.screens import words
 from worker.store import checks, deliveries, health, lanes, recurring_orders, refusals
 from worker.store.db import Pooled, connect
-from worker.store.health import Health
 from worker.store.migrate import pending
 from worker.store.refusals import Counted
 
 FRESH = timedelta(seconds=15)
 LATE = timedelta(seconds=30)
-FEED_LATE_S = 300.0
-UNKNOWN_LATE_S = 900.0
 CLOCK_WARNING_S, CLOCK_FAILURE_S = 2, 60
 REFUSALS_WITHIN, LASTS = timedelta(hours=1), timedelta(minutes=5)
 OURS_TURNED_AWAY = {
@@ -43,27 +41,6 @@ DISK_WARNING, DISK_FAILURE = 0.10, 0.03
 DISK_ENOUGH = 20 * 1024**3
 """Bytes free that are enough, whatever their share."""
 _TIMEOUT_S = 5
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report: what is so, and what to do if it should not be."""
-
-    level: Literal["ok", "warning", "failure"]
-    what: str
-    remedy: str = ""
-
-
-def ok(what: str) -> Finding:
-    return Finding("ok", what)
-
-
-def warning(what: str, remedy: str) -> Finding:
-    return Finding("warning", what, remedy)
-
-
-def failure(what: str, remedy: str) -> Finding:
-    return Finding("failure", what, remedy)
 
 
 async def checkup(data: Path | None, url: str | None) -> list[Finding]:
@@ -169,7 +146,7 @@ async def postgres_findings(settings: Settings) -> list[Finding]:
     if missing:
         return [*findings, failure(f"The schema lacks {', '.join(missing)}", "Run `daybook migrate`.")]
     findings += [ok("The schema is up to date"), *(work_findings(found) if found else ())]
-    findings += [_paused_lane(one, now) for one in paused]
+    findings += [paused_lane(one, now) for one in paused]
     findings += feed_findings(feed) if feed else []
     findings += charging_findings(charging) if charging else []
     return findings + broken_findings(broken) + refusal_findings(refused, unknown, now)
@@ -244,126 +221,6 @@ def _lasts(one: Counted, now: datetime) -> bool:
     return not one.accepted_since or (one.last_at is not None and now - one.last_at < LASTS)
 
 
-def work_findings(found: Health) -> list[Finding]:
-    """Whether anyone works, and what is left undone."""
-    findings = []
-    if found.alive:
-        findings.append(ok(f"{found.alive} {'worker is' if found.alive == 1 else 'workers are'} alive"))
-    else:
-        last = f"; the last was heard of {words.ago(found.last_beat, found.now)}" if found.last_beat else ""
-        findings.append(
-            failure(
-                f"No worker is alive{last}",
-                "Start one with `daybook work`. `daybook up` keeps one itself: logs/work.log in the data directory "
-                "says why it does not. Events are kept meanwhile.",
-            )
-        )
-    if found.overdue:
-        age = words.age(found.overdue_since, found.now)
-        findings.append(
-            failure(
-                f"{_many(found.overdue)} overdue, the oldest for {age} ({found.overdue_event})",
-                "Workers are alive but do not get to them. If Valkey is well below, a worker hangs (its log is "
-                "logs/work.log; start it again, nothing is lost) or there are too few (start more `daybook work`)."
-                if found.alive
-                else "They are applied by themselves once a worker runs.",
-            )
-        )
-    else:
-        findings.append(ok("No event is overdue"))
-    if found.dead:
-        findings.append(
-            warning(f"{_many(found.dead)} dead", "See their reasons on the overview, mend the cause, then replay them.")
-        )
-    else:
-        findings.append(ok("No event is dead"))
-    return findings
-
-
-def _paused_lane(found: lanes.Paused, now: datetime) -> Finding:
-    """A lane that waits because somebody wants it to: no fault, and not to be forgotten."""
-    held = f"{found.held:,}{'+' if found.held >= lanes.HELD_LIMIT else ''} {'event' if found.held == 1 else 'events'}"
-    return warning(
-        f"The lane {found.lane} of the account {found.account} has been paused for {words.age(found.at, now)} by "
-        f"{found.by}, and holds {held}",
-        f"Once it may go on: Resume on the screen Lanes, or POST /api/v1/lanes/{found.lane}/resume.",
-    )
-
-
-def feed_findings(found: deliveries.Backlog) -> list[Finding]:
-    """What subscribers of the feed are not told, where there is anything to say."""
-    findings = []
-    if found.overdue_s > FEED_LATE_S:
-        findings.append(
-            warning(
-                f"A subscriber of the feed has waited {words.duration(found.overdue_s)} for an attempt that is due",
-                "See that workers run; else it is too slow: its deliveries say why. Nothing is lost meanwhile.",
-            )
-        )
-    if found.dead:
-        findings.append(
-            warning(
-                f"{found.dead:,} of the feed's messages {'was' if found.dead == 1 else 'were'} given up",
-                "GET /api/v1/subscribers and their deliveries with state=dead say why; mend the receiver, then POST "
-                "retry-dead.",
-            )
-        )
-    if found.disabled:
-        findings.append(
-            warning(
-                f"{found.disabled:,} of the feed's subscribers {'is' if found.disabled == 1 else 'are'} disabled",
-                "It answered 410: remove it, or mend it and POST activate.",
-            )
-        )
-    return findings
-
-
-def charging_findings(found: recurring_orders.Charging) -> list[Finding]:
-    """What is not charged that should be, and what was sent without its outcome being known; where there is any."""
-    findings = []
-    if found.overdue:
-        findings.append(
-            failure(
-                f"{found.overdue:,} {'charge is' if found.overdue == 1 else 'charges are'} overdue, the oldest for "
-                f"{words.duration(found.overdue_s)}",
-                "See that workers run, that Valkey answers and that STRIPE_API_KEY is set for them; their logs say "
-                "why. What is due is charged once, however late.",
-            )
-        )
-    if found.unknown_s > UNKNOWN_LATE_S:
-        findings.append(
-            warning(
-                f"Nobody knows what came of {found.unknown:,} {'charge' if found.unknown == 1 else 'charges'}, the "
-                f"oldest sent {words.duration(found.unknown_s)} ago",
-                "See that Stripe answers. They are asked about again and again, and never charged anew meanwhile; "
-                "docs/recurring.md says what to do.",
-            )
-        )
-    if found.refused:
-        findings.append(
-            warning(
-                f"Stripe refuses to try {found.refused:,} {'charge' if found.refused == 1 else 'charges'}",
-                "Their failure_reason says why (GET /api/v1/recurring-orders): a key, a customer or a payment method "
-                "to be mended. They are tried again by themselves.",
-            )
-        )
-    if found.held:
-        findings.append(
-            warning(
-                f"{found.held:,} recurring {'order waits' if found.held == 1 else 'orders wait'} for a person",
-                "They fell due while the registry was off: GET /api/v1/recurring-orders?held=true, then POST release.",
-            )
-        )
-    if found.stopped:
-        findings.append(
-            warning(
-                f"All charging is stopped in {found.stopped:,} {'account' if found.stopped == 1 else 'accounts'}",
-                "Once it may go on: `daybook charging resume`.",
-            )
-        )
-    return findings
-
-
 async def valkey_findings(settings: Settings) -> list[Finding]:
     """Whether the doorbell works and is set not to lose what it holds."""
     if not settings.redis_url:
@@ -425,8 +282,3 @@ def _clock(off_s: float) -> Finding:
     if off >= CLOCK_FAILURE_S:
         return failure(text, remedy)
     return warning(text, remedy) if off >= CLOCK_WARNING_S else ok(text)
-
-
-def _many(count: int) -> str:
-    capped = "+" if count >= health.LIMIT else ""
-    return f"{count:,}{capped} {'event is' if count == 1 else 'events are'}"

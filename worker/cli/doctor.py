@@ -14,7 +14,7 @@ from worker.cli.instance import UrlOption
 from worker.cli.run import DataOption
 
 if TYPE_CHECKING:
-    from worker.cli.checkup import Finding
+    from worker.cli.finding import Finding
 
 COLOURS = {"ok": typer.colors.GREEN, "warning": typer.colors.YELLOW, "failure": typer.colors.RED}
 
