@@ -15,7 +15,7 @@ from schemas.account import Permission
 from tests.api.conftest import Api, Served
 from tests.world import World, world
 from worker.serve import make_app
-from worker.store import tokens
+from worker.store import query, tokens
 from worker.store.db import connect
 
 pytestmark = pytest.mark.broken_data(reason="rows in bulk, made to be planned for")
@@ -95,4 +95,27 @@ async def test_O12_a_private_reps_lists_read_what_they_own(grown: tuple[Api, lis
         asked.clear()
         await api.get(case.path, token=secret)
         found += await wide(api.shop, case, list(asked))
+    assert not found, "\n".join(found)
+
+
+async def test_O12_a_private_rep_who_owns_much_has_their_lists_walked(
+    grown: tuple[Api, list[Asked]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who owns a third of it all reads a few rows for each that they are shown, and never all that they own."""
+    monkeypatch.setattr(query, "MANY", 100)
+    api, asked = grown
+    pool = api.shop.ctx.pool
+    row, secret = await tokens.add(pool, api.shop.account_id, "a rep", "rep", [Permission.OPS_VIEW])
+    await pool.execute("UPDATE contacts SET owner_id = $1 WHERE right(id::text, 1) < '5'", row.id)
+    await pool.execute("ANALYZE contacts")
+    await api.set(owner_privacy=True)
+    found: list[str] = []
+    async with pool.acquire() as connection:
+        walked = [case for case in await cases(connection) if case.table in ("orders", "payments", "events")]
+    for case in walked:
+        if case.words == "newest":
+            asked.clear()
+            page = await api.get(case.path, token=secret)
+            assert len(page["items"]) == 50, case.path
+            found += await wide(api.shop, case, list(asked))
     assert not found, "\n".join(found)

@@ -88,5 +88,9 @@ def page(
     model: type[P], items: Sequence[Wire], places: Sequence[tuple[datetime | int | None, str]], name: str, limit: int
 ) -> P:
     """One page out of up to `limit` + 1 rows: the one more says that there is a next page."""
-    more = len(places) > limit
-    return model(items=list(items[:limit]), next_cursor=encode(name, *places[limit - 1]) if more else None)
+    return model(items=list(items[:limit]), next_cursor=following(name, places, limit))
+
+
+def following(name: str, places: Sequence[tuple[datetime | int | None, str]], limit: int) -> str | None:
+    """The cursor of the page after one of `limit` rows, where there is one: `places` are of up to one row more."""
+    return encode(name, *places[limit - 1]) if len(places) > limit else None

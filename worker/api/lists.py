@@ -44,10 +44,24 @@ async def newest_first(
 ) -> web.Response:
     """A page of what `find` finds: `read` gives the rows of ids in their order, `body` shows a row. All of it is seen
     as of one moment."""
-    place = cursor.decode(noun, query.cursor)
-    before = (place.moment, place.id) if place else None
     given = query.model_dump(exclude={"limit", "cursor"})
     async with snapshot(ask.ctx.pool) as connection:
-        found = await find(connection, ask.reach, given, before, query.limit + 1)
-        rows = await read(connection, ask.reach, [id_ for _, id_ in found[: query.limit]])
-    return answer(cursor.page(page, [body(row) for row in rows], found, noun, query.limit))
+        rows, next_cursor = await listed(connection, ask.reach, noun, query, find, read, given)
+    return answer(page(items=[body(row) for row in rows], next_cursor=next_cursor))
+
+
+async def listed(
+    connection: Pooled,
+    reach: Reach,
+    noun: str,
+    query: PageQuery,
+    find: Find,
+    read: Callable[[Pooled, Reach, Sequence[str]], Awaitable[Sequence[R]]],
+    given: Mapping[str, Any],
+) -> tuple[Sequence[R], str | None]:
+    """The rows of a page of what `find` finds by the filters `given`, and the cursor of the next page. Refused
+    (`invalid`) for a cursor that is not one of `noun`'s."""
+    place = cursor.decode(noun, query.cursor)
+    found = await find(connection, reach, given, (place.moment, place.id) if place else None, query.limit + 1)
+    rows = await read(connection, reach, [id_ for _, id_ in found[: query.limit]])
+    return rows, cursor.following(noun, found, query.limit)

@@ -10,11 +10,14 @@ import msgspec
 from schemas.account import Reach
 from worker.store.db import Pooled
 from worker.store.overview import Span
+from worker.store.own_events import own_events
 from worker.store.statements import statements
 
 _SQL = statements("connection_looks")
 STEP_LIMIT = 20_000
 """Deliveries of one step that are counted."""
+LAST_LIMIT = 10_000
+"""Of the newest events, how many are asked for the last delivery that is part of a reader's own orders."""
 
 
 class ConnectionLook(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,14 +61,16 @@ class Arrivals(msgspec.Struct, frozen=True):
 
 
 async def read(connection: Pooled, reach: Reach, ids: Sequence[str], since: datetime) -> dict[str, ConnectionLook]:
-    rows = await connection.fetch(_SQL["looks"], reach.account_id, ids, since, reach.owner_id)
+    own = await own_events(connection, reach, limit=LAST_LIMIT)
+    rows = await connection.fetch(_SQL["looks"], reach.account_id, ids, since, own)
     return {row["id"]: ConnectionLook(**row) for row in rows}
 
 
 async def arrivals(connection: Pooled, reach: Reach, ids: Sequence[str], span: Span) -> dict[str, Arrivals]:
     """By connection, what came in the span."""
+    own = await own_events(connection, reach, span.first_id)
     rows = await connection.fetch(
-        _SQL["arrivals"], reach.account_id, ids, span.start, span.last, span.step, STEP_LIMIT, reach.owner_id
+        _SQL["arrivals"], reach.account_id, ids, span.start, span.last, span.step, STEP_LIMIT, own
     )
     found: dict[str, list[Step]] = {id_: [] for id_ in ids}
     for row in rows:

@@ -1,5 +1,6 @@
 -- looks: connections with their last delivery, whether test or live was seen lately, what was refused since a time with the
--- most frequent cause, and how many refused deliveries are kept. As far as the reader sees them (O12)
+-- most frequent cause, and how many refused deliveries are kept. Deliveries: of the given events alone, where a reader does
+-- not see all (O12)
 SELECT c.id, last.received_at AS last_at, coalesce(seen.live, false) AS live, coalesce(seen.test, false) AS test,
        coalesce(f.refused, 0)::bigint AS refused, f.cause, f.skew_s, f.hint,
        (SELECT count(*) FROM quarantine q WHERE q.account_id = $1 AND q.connection_id = c.id) AS quarantined
@@ -7,16 +8,14 @@ SELECT c.id, last.received_at AS last_at, coalesce(seen.live, false) AS live, co
   LEFT JOIN LATERAL (
        SELECT e.received_at FROM events e
         WHERE e.account_id = $1 AND e.connection_id = c.id
-          AND ($4::uuid IS NULL OR e.id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $4))
+          AND ($4::uuid[] IS NULL OR e.id = ANY ($4))
         ORDER BY e.received_at DESC
         LIMIT 1) AS last ON true
   LEFT JOIN LATERAL (
        SELECT bool_or(r.livemode) AS live, bool_or(NOT r.livemode) AS test
          FROM (SELECT e.livemode FROM events e
                 WHERE e.account_id = $1 AND e.connection_id = c.id
-                  AND ($4::uuid IS NULL OR e.id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $4))
+                  AND ($4::uuid[] IS NULL OR e.id = ANY ($4))
                 ORDER BY e.received_at DESC
                 LIMIT 100) AS r) AS seen ON true
   LEFT JOIN LATERAL (
@@ -40,8 +39,7 @@ SELECT g.id, b.at, n.events, n.conflicts
          FROM (SELECT e.id_conflict FROM events e
                 WHERE e.account_id = $1 AND e.connection_id = g.id
                   AND e.received_at >= b.at AND e.received_at < b.at + $5::interval
-                  AND ($7::uuid IS NULL OR e.id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $7))
+                  AND ($7::uuid[] IS NULL OR e.id = ANY ($7))
                 LIMIT $6) AS counted) AS n
  ORDER BY g.id, b.at
 

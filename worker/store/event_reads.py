@@ -9,6 +9,7 @@ import asyncpg
 
 from schemas.account import Reach
 from worker.store.db import Pooled
+from worker.store.own_events import own_events
 from worker.store.statements import statements
 
 _SQL = statements("event_reads")
@@ -66,9 +67,11 @@ async def changed_by(connection: Pooled, reach: Reach, order_id: str, event_id: 
 
 async def stuck(connection: Pooled, reach: Reach, state: str) -> list[Row]:
     """The events of an unsettled state in groups by connection, topic and cause, the largest group first."""
-    return await connection.fetch(_SQL["stuck"], reach.account_id, state, STUCK_LIMIT, GROUP_LIMIT, reach.owner_id)
+    own = await own_events(connection, reach, limit=0)
+    return await connection.fetch(_SQL["stuck"], reach.account_id, state, STUCK_LIMIT, GROUP_LIMIT, own)
 
 
 async def count_dead(connection: Pooled, reach: Reach, limit: int) -> int:
     """How many events are dead now, counted up to a limit."""
-    return int(await connection.fetchval(_SQL["count_dead"], reach.account_id, limit, reach.owner_id))
+    own = await own_events(connection, reach, limit=0)
+    return int(await connection.fetchval(_SQL["count_dead"], reach.account_id, limit, own))

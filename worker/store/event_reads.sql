@@ -76,8 +76,7 @@ SELECT c.name AS connection, c.provider, g.topic, g.cause, g.events, g.reasons, 
                        regexp_replace(coalesce(reason, ''), '\S*[0-9]\S*', '…', 'g') AS cause
                   FROM event_states
                  WHERE account_id = $1 AND state = $2 AND state IN ('received', 'waiting', 'retrying', 'dead')
-                   AND ($5::uuid IS NULL OR event_id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $5))
+                   AND ($5::uuid[] IS NULL OR event_id = ANY ($5))
                  ORDER BY event_id DESC
                  LIMIT $3) AS n
           JOIN events e ON e.account_id = $1 AND e.id = n.event_id
@@ -89,6 +88,5 @@ SELECT c.name AS connection, c.provider, g.topic, g.cause, g.events, g.reasons, 
 -- count_dead: how many events are dead now, counted up to a limit
 SELECT count(*) FROM (
     SELECT FROM event_states s WHERE account_id = $1 AND state = 'dead'
-       AND ($3::uuid IS NULL OR s.event_id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $3))
+       AND ($3::uuid[] IS NULL OR s.event_id = ANY ($3))
      LIMIT $2) AS counted

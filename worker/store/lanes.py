@@ -12,6 +12,7 @@ from schemas.provider import Lane
 from worker.ids import first_at
 from worker.store.db import Pooled
 from worker.store.overview import OPEN_LIMIT, Count
+from worker.store.own_events import own_events
 from worker.store.statements import statements
 
 _SQL = statements("lanes")
@@ -87,16 +88,17 @@ async def paused_accounts(connection: Pooled) -> dict[str, int]:
 
 async def work(connection: Pooled, reach: Reach, now: datetime) -> dict[str, Work]:
     """Every lane with what it has to do."""
-    account_id, owner_id = reach.account_id, reach.owner_id
+    account_id = reach.account_id
+    own = await own_events(connection, reach, limit=0)
     paused = await pauses(connection, account_id)
-    rows = await connection.fetch(_SQL["queued"], account_id, OPEN_LIMIT, owner_id)
+    rows = await connection.fetch(_SQL["queued"], account_id, OPEN_LIMIT, own)
     queued = {row["lane"]: Count(row["events"], row["events"] >= OPEN_LIMIT, row["oldest"]) for row in rows}
-    held = await connection.fetch(_SQL["held"], account_id, sorted(paused), OPEN_LIMIT, owner_id)
+    held = await connection.fetch(_SQL["held"], account_id, sorted(paused), OPEN_LIMIT, own)
     for row in held:
         queued[row["lane"]] = _sum(queued.get(row["lane"], Count()), row["events"], row["oldest"])
-    rows = await connection.fetch(_SQL["deferred"], account_id, OPEN_LIMIT, owner_id)
+    rows = await connection.fetch(_SQL["deferred"], account_id, OPEN_LIMIT, own)
     deferred = {row["lane"]: Count(row["events"], row["events"] >= OPEN_LIMIT) for row in rows}
-    charges = await connection.fetchrow(_SQL["charges"], account_id, now, CHARGES_LIMIT, owner_id)
+    charges = await connection.fetchrow(_SQL["charges"], account_id, now, CHARGES_LIMIT, reach.owner_id)
     if charges is None:
         raise AssertionError("a count answers with its row")
     queued[Lane.CHARGES] = Count(charges["queued"], charges["queued"] >= CHARGES_LIMIT, charges["oldest"])
@@ -115,8 +117,9 @@ async def recent(connection: Pooled, reach: Reach, now: datetime) -> Mapping[str
     """What came in the last hour by lane; a lane in which nothing came is left out."""
     starts = [now - STEP * (STEPS - step) for step in range(STEPS + 1)]
     ids = [first_at(at) for at in starts]
+    own = await own_events(connection, reach, ids[0])
     rows = await connection.fetch(
-        _SQL["recent"], reach.account_id, list(range(STEPS)), ids[:-1], ids[1:], STEP_LIMIT, reach.owner_id
+        _SQL["recent"], reach.account_id, list(range(STEPS)), ids[:-1], ids[1:], STEP_LIMIT, own
     )
     steps: dict[str, list[int]] = {}
     failed: dict[str, int] = {}

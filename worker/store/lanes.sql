@@ -27,13 +27,13 @@ SELECT lane, count(*) AS accounts FROM lane_pauses GROUP BY lane
 SELECT 'charges', count(*) FROM accounts WHERE charging_stopped_at IS NOT NULL
 
 -- queued: the events of each lane that nobody has applied yet (counted up to a limit, oldest first), without those that a
--- paused lane holds; the age of one that was kept or held counts from when it was let go. Here as below: as far as the reader sees it (O12)
+-- paused lane holds; the age of one that was kept or held counts from when it was let go. Here and below of the given events alone, where a
+-- reader does not see all (O12)
 SELECT q.lane, q.events, greatest(e.received_at, q.released_at) AS oldest
   FROM (SELECT lane, count(*) AS events, min(event_id::text)::uuid AS first, min(released_at) AS released_at
           FROM (SELECT lane, event_id, released_at FROM event_states
                  WHERE account_id = $1 AND state = 'received' AND next_attempt_at < 'infinity'
-                   AND ($3::uuid IS NULL OR event_id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $3))
+                   AND ($3::uuid[] IS NULL OR event_id = ANY ($3))
                  ORDER BY event_id
                  LIMIT $2) AS counted
          GROUP BY lane) AS q
@@ -44,8 +44,7 @@ SELECT g.lane, n.events,
        (SELECT e.received_at
           FROM event_states s JOIN events e ON e.account_id = s.account_id AND e.id = s.event_id
          WHERE s.account_id = $1 AND s.lane = g.lane AND s.next_attempt_at = 'infinity'
-           AND ($4::uuid IS NULL OR s.event_id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $4))
+           AND ($4::uuid[] IS NULL OR s.event_id = ANY ($4))
          ORDER BY s.event_id
          LIMIT 1) AS oldest
   FROM unnest($2::text[]) AS g (lane)
@@ -53,16 +52,14 @@ SELECT g.lane, n.events,
        SELECT count(*) AS events
          FROM (SELECT FROM event_states s
                 WHERE s.account_id = $1 AND s.lane = g.lane AND s.next_attempt_at = 'infinity'
-                  AND ($4::uuid IS NULL OR s.event_id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $4))
+                  AND ($4::uuid[] IS NULL OR s.event_id = ANY ($4))
                 LIMIT $3) AS counted) AS n
 
 -- deferred: events of each lane that are tried again later, counted up to a limit
 SELECT lane, count(*) AS events
   FROM (SELECT lane FROM event_states
          WHERE account_id = $1 AND state = 'retrying' AND next_attempt_at < 'infinity'
-           AND ($3::uuid IS NULL OR event_id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $3))
+           AND ($3::uuid[] IS NULL OR event_id = ANY ($3))
          LIMIT $2) AS counted
  GROUP BY lane
 
@@ -90,7 +87,6 @@ SELECT g.step, n.lane, n.events, n.failed
        SELECT c.lane, count(*) AS events, count(*) FILTER (WHERE c.state IN ('dead', 'retrying')) AS failed
          FROM (SELECT s.lane, s.state FROM event_states s
                 WHERE s.account_id = $1 AND s.event_id >= g.first AND s.event_id < g.until
-                  AND ($6::uuid IS NULL OR s.event_id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $6))
+                  AND ($6::uuid[] IS NULL OR s.event_id = ANY ($6))
                 LIMIT $5) AS c
         GROUP BY c.lane) AS n

@@ -11,6 +11,7 @@ from schemas.account import Reach
 from worker.ids import first_at
 from worker.store import workers
 from worker.store.db import Pool, Pooled, acquire
+from worker.store.own_events import own_events
 from worker.store.statements import statements
 from worker.store.workers import WorkerRow
 
@@ -147,46 +148,49 @@ class Overview(msgspec.Struct, frozen=True):
 async def read(pool: Pool, reach: Reach, span: Span, lanes: tuple[str, ...]) -> Overview:
     """One consistent look at everything within reach, in one read-only transaction. Workers, and what was refused at
     the door, are part of no order: they are shown to everyone."""
-    account_id, owner_id = reach.account_id, reach.owner_id
+    account_id = reach.account_id
     async with acquire(pool) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         await connection.execute("SET LOCAL jit = off")  # costs more than it saves in reads of this size
+        own = await own_events(connection, reach, span.first_id)
         minute_ago = span.now - timedelta(minutes=1)
-        last_minute = await connection.fetchval(_SQL["arrived_since"], account_id, minute_ago, STEP_LIMIT, owner_id)
-        open_states = await connection.fetch(_SQL["open_states"], account_id, OPEN_LIMIT, owner_id)
-        by_lane, settled = await _settled(connection, reach, span)
-        speeds = await _speeds(connection, reach, span)
+        last_minute = await connection.fetchval(_SQL["arrived_since"], account_id, minute_ago, STEP_LIMIT, own)
+        open_states = await connection.fetch(_SQL["open_states"], account_id, OPEN_LIMIT, own)
+        by_lane, settled = await _settled(connection, account_id, span, own)
+        speeds = await _speeds(connection, account_id, span, own)
         since = span.now - WORKER_MEMORY
         return Overview(
             span=span,
-            any_event=await connection.fetchval(_SQL["any_event"], account_id, owner_id),
+            any_event=await connection.fetchval(_SQL["any_event"], account_id, reach.owner_id),
             last_minute=Count(last_minute, last_minute >= STEP_LIMIT),
             open={
                 row["state"]: Count(row["events"], row["events"] >= OPEN_LIMIT, row["oldest"]) for row in open_states
             },
             settled=settled,
             speed=speeds.get(None, Speed()),
-            steps=await _steps(connection, reach, span, speeds),
+            steps=await _steps(connection, account_id, span, own, speeds),
             lanes={lane: LaneRow(received=by_lane.get(lane, 0), speed=speeds.get(lane, Speed())) for lane in lanes},
             connections=tuple(
                 ConnectionRow(**row)
                 for row in await connection.fetch(
-                    _SQL["connections"], account_id, span.start, CONNECTION_LIMIT, DELIVERIES_LIMIT, owner_id
+                    _SQL["connections"], account_id, span.start, CONNECTION_LIMIT, DELIVERIES_LIMIT, own
                 )
             ),
             workers=tuple(await workers.heard_since(connection, since)),
             failures=tuple(
-                FailureRow(**row) for row in await connection.fetch(_SQL["failures"], account_id, LIST_LIMIT, owner_id)
+                FailureRow(**row) for row in await connection.fetch(_SQL["failures"], account_id, LIST_LIMIT, own)
             ),
             waiting=tuple(
                 WaitingRow(**row)
-                for row in await connection.fetch(_SQL["waiting"], account_id, WAITING_LIMIT, LIST_LIMIT, owner_id)
+                for row in await connection.fetch(_SQL["waiting"], account_id, WAITING_LIMIT, LIST_LIMIT, own)
             ),
         )
 
 
-async def _settled(connection: Pooled, reach: Reach, span: Span) -> tuple[dict[str, int], dict[str, Count]]:
+async def _settled(
+    connection: Pooled, account_id: str, span: Span, own: list[str] | None
+) -> tuple[dict[str, int], dict[str, Count]]:
     """Events of the span by lane, and by state."""
-    rows = await connection.fetch(_SQL["settled"], reach.account_id, span.first_id, RANGE_LIMIT, reach.owner_id)
+    rows = await connection.fetch(_SQL["settled"], account_id, span.first_id, RANGE_LIMIT, own)
     capped = sum(row["events"] for row in rows) >= RANGE_LIMIT
     lanes: dict[str, int] = {}
     states: dict[str, int] = {}
@@ -196,11 +200,11 @@ async def _settled(connection: Pooled, reach: Reach, span: Span) -> tuple[dict[s
     return lanes, {state: Count(events, capped) for state, events in states.items()}
 
 
-async def _speeds(connection: Pooled, reach: Reach, span: Span) -> dict[datetime | str | None, Speed]:
+async def _speeds(
+    connection: Pooled, account_id: str, span: Span, own: list[str] | None
+) -> dict[datetime | str | None, Speed]:
     """Speed of each step (by its start), of each lane (by its name) and of all (under None)."""
-    rows = await connection.fetch(
-        _SQL["speed"], reach.account_id, span.start, span.last, span.step, SAMPLE, reach.owner_id
-    )
+    rows = await connection.fetch(_SQL["speed"], account_id, span.start, span.last, span.step, SAMPLE, own)
     found: dict[datetime | str | None, Speed] = {}
     for row in rows:
         p50, p95, p99 = row["percentiles"] or (None, None, None)
@@ -210,13 +214,15 @@ async def _speeds(connection: Pooled, reach: Reach, span: Span) -> dict[datetime
 
 
 async def _steps(
-    connection: Pooled, reach: Reach, span: Span, speeds: Mapping[datetime | str | None, Speed]
+    connection: Pooled,
+    account_id: str,
+    span: Span,
+    own: list[str] | None,
+    speeds: Mapping[datetime | str | None, Speed],
 ) -> tuple[Step, ...]:
-    arrivals = await connection.fetch(
-        _SQL["arrivals"], reach.account_id, span.start, span.last, span.step, STEP_LIMIT, reach.owner_id
-    )
+    arrivals = await connection.fetch(_SQL["arrivals"], account_id, span.start, span.last, span.step, STEP_LIMIT, own)
     rows = await connection.fetch(
-        _SQL["troubles"], reach.account_id, span.first_id, span.start, span.step, TROUBLE_LIMIT, reach.owner_id
+        _SQL["troubles"], account_id, span.first_id, span.start, span.step, TROUBLE_LIMIT, own
     )
     troubled = {row["at"]: row["events"] for row in rows}
     return tuple(

@@ -1,15 +1,15 @@
--- any_event: whether the account has ever received anything. Here as below: as far as the reader sees it (O12)
-SELECT EXISTS (SELECT FROM events WHERE account_id = $1
-   AND ($2::uuid IS NULL OR id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $2)))
+-- any_event: whether the account has ever received anything, as far as the reader sees it (O12)
+SELECT CASE WHEN $2::uuid IS NULL THEN EXISTS (SELECT FROM events WHERE account_id = $1)
+            ELSE EXISTS (SELECT FROM order_owners w JOIN event_states s ON s.account_id = $1 AND s.dossier_id = w.order_id
+                          WHERE w.account_id = $1 AND w.owner_id = $2) END
 
--- open_states: how many events are in each unsettled state now (counted up to a limit), and since when the oldest
+-- open_states: how many events are in each unsettled state now (counted up to a limit), and since when the oldest. Here and
+-- below of the given events alone, where a reader does not see all
 SELECT g.state, n.events,
        (SELECT e.received_at
           FROM event_states s JOIN events e ON e.account_id = s.account_id AND e.id = s.event_id
          WHERE s.account_id = $1 AND s.state = g.state AND s.state IN ('received', 'waiting', 'retrying', 'dead')
-           AND ($3::uuid IS NULL OR s.event_id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $3))
+           AND ($3::uuid[] IS NULL OR s.event_id = ANY ($3))
          ORDER BY s.event_id
          LIMIT 1) AS oldest
   FROM unnest(ARRAY['received', 'waiting', 'retrying', 'dead']) AS g (state)
@@ -17,16 +17,14 @@ SELECT g.state, n.events,
        SELECT count(*) AS events
          FROM (SELECT FROM event_states s
                 WHERE s.account_id = $1 AND s.state = g.state AND s.state IN ('received', 'waiting', 'retrying', 'dead')
-                  AND ($3::uuid IS NULL OR s.event_id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $3))
+                  AND ($3::uuid[] IS NULL OR s.event_id = ANY ($3))
                 LIMIT $2) AS counted) AS n
 
 -- settled: events received since a time by lane and state; ids are ordered by time, so the newest up to a limit
 SELECT lane, state, count(*) AS events
   FROM (SELECT lane, state FROM event_states
          WHERE account_id = $1 AND event_id >= $2
-           AND ($4::uuid IS NULL OR event_id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $4))
+           AND ($4::uuid[] IS NULL OR event_id = ANY ($4))
          ORDER BY event_id DESC
          LIMIT $3) AS recent
  GROUP BY lane, state
@@ -38,16 +36,14 @@ SELECT b.at, n.events
        SELECT count(*) AS events
          FROM (SELECT FROM events
                 WHERE account_id = $1 AND received_at >= b.at AND received_at < b.at + $4::interval
-                  AND ($6::uuid IS NULL OR id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $6))
+                  AND ($6::uuid[] IS NULL OR id = ANY ($6))
                 LIMIT $5) AS counted) AS n
  ORDER BY b.at
 
 -- arrived_since: how many deliveries came since a time, up to a limit
 SELECT count(*)
   FROM (SELECT FROM events WHERE account_id = $1 AND received_at >= $2
-           AND ($4::uuid IS NULL OR id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $4))
+           AND ($4::uuid[] IS NULL OR id = ANY ($4))
          LIMIT $3) AS counted
 
 -- troubles: when the events came that are retrying or dead now, by step of time
@@ -55,8 +51,7 @@ SELECT date_bin($4::interval, t.received_at, $3::timestamptz) AS at, count(*) AS
   FROM (SELECT e.received_at
           FROM event_states s JOIN events e ON e.account_id = s.account_id AND e.id = s.event_id
          WHERE s.account_id = $1 AND s.state IN ('retrying', 'dead') AND s.event_id >= $2
-           AND ($6::uuid IS NULL OR s.event_id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $6))
+           AND ($6::uuid[] IS NULL OR s.event_id = ANY ($6))
          LIMIT $5) AS t
  WHERE t.received_at >= $3
  GROUP BY 1
@@ -69,8 +64,7 @@ WITH sample AS MATERIALIZED (
      CROSS JOIN LATERAL (
            SELECT id, received_at FROM events
             WHERE account_id = $1 AND received_at >= b.at AND received_at < b.at + $4::interval
-              AND ($6::uuid IS NULL OR id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $6))
+              AND ($6::uuid[] IS NULL OR id = ANY ($6))
             ORDER BY received_at DESC, id DESC
             LIMIT $5) AS e
       JOIN event_states s ON s.account_id = $1 AND s.event_id = e.id
@@ -92,8 +86,7 @@ SELECT c.id, c.name, c.provider, last.received_at AS last_at, last.livemode AS l
   LEFT JOIN LATERAL (
        SELECT e.received_at, e.livemode FROM events e
         WHERE e.account_id = $1 AND e.connection_id = c.id
-          AND ($5::uuid IS NULL OR e.id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $5))
+          AND ($5::uuid[] IS NULL OR e.id = ANY ($5))
         ORDER BY e.received_at DESC
         LIMIT 1) AS last ON true
   LEFT JOIN LATERAL (
@@ -101,8 +94,7 @@ SELECT c.id, c.name, c.provider, last.received_at AS last_at, last.livemode AS l
               bool_or(r.livemode) AS live, bool_or(NOT r.livemode) AS test
          FROM (SELECT e.received_at, e.livemode, e.id_conflict FROM events e
                 WHERE e.account_id = $1 AND e.connection_id = c.id AND e.received_at >= $2
-                  AND ($5::uuid IS NULL OR e.id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $5))
+                  AND ($5::uuid[] IS NULL OR e.id = ANY ($5))
                 ORDER BY e.received_at DESC
                 LIMIT $4) AS r) AS n ON true
   LEFT JOIN LATERAL (
@@ -123,8 +115,7 @@ SELECT s.event_id AS id, c.name AS connection, e.topic, s.state, s.reason, s.att
        e.livemode
   FROM (SELECT * FROM event_states
          WHERE account_id = $1 AND state IN ('retrying', 'dead')
-           AND ($3::uuid IS NULL OR event_id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $3))
+           AND ($3::uuid[] IS NULL OR event_id = ANY ($3))
          ORDER BY event_id DESC
          LIMIT $2) AS s
   JOIN events e ON e.account_id = s.account_id AND e.id = s.event_id
@@ -138,8 +129,7 @@ SELECT CASE WHEN count(DISTINCT w.reason) = 1 THEN min(w.reason) ELSE w.kind END
   FROM (SELECT coalesce(reason, '') AS reason, regexp_replace(coalesce(reason, ''), '\S*[0-9]\S*', '…', 'g') AS kind, event_id
           FROM event_states
          WHERE account_id = $1 AND state = 'waiting'
-           AND ($4::uuid IS NULL OR event_id IN (
-       SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = $4))
+           AND ($4::uuid[] IS NULL OR event_id = ANY ($4))
          ORDER BY event_id DESC
          LIMIT $2) AS w
   JOIN events e ON e.account_id = $1 AND e.id = w.event_id

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from schemas.account import Reach
 from worker.store.db import Pooled
@@ -16,13 +16,28 @@ from worker.store.db import Pooled
 Found = list[tuple[datetime | int | None, str]]
 """(time or number, id) of each row: its place in the list."""
 MANY = 10_000
-"""Rows that a search for words finds at most before it is done the other way."""
+"""Rows that are looked up at most, found by words or because a reader owns them, before a list is walked for them."""
 
+_OWNED = "SELECT w.order_id FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = $2 LIMIT $3"
+_FEW = {
+    # Rows within reach of who owns few orders: looked up by these, however old they are.
+    "orders": "o.id = ANY ({}::uuid[])",
+    "payments": "p.order_id = ANY ({}::uuid[])",
+    "events": """e.id IN (
+        SELECT s.event_id FROM event_states s WHERE s.account_id = $1 AND s.dossier_id = ANY ({}::uuid[]))""",
+}
+_MANY = {
+    # And of who owns many: a row of theirs is soon met on the way, so each is asked whose it is. OFFSET 0 keeps
+    # the planner from reading all that they own first.
+    "orders": """EXISTS (
+        SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND w.owner_id = {} OFFSET 0)""",
+    "payments": """EXISTS (
+        SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = p.order_id AND w.owner_id = {} OFFSET 0)""",
+    "events": """EXISTS (
+        SELECT FROM event_owners w WHERE w.account_id = $1 AND w.event_id = e.id AND w.owner_id = {} OFFSET 0)""",
+}
 _WITHIN = {
-    # Whose rows a reader sees who does not see all: read from the owner's side, since what one person owns is little.
-    "orders": "o.id IN (SELECT w.order_id FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = {})",
-    "events": "e.id IN (SELECT w.event_id FROM event_owners w WHERE w.account_id = $1 AND w.owner_id = {})",
-    "payments": "p.order_id IN (SELECT w.order_id FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = {})",
+    # Tables of which one person owns little, or whose rows say themselves whose they are.
     "recurring_orders": """r.contact_id IN (
         SELECT c.id FROM contacts c WHERE c.account_id = $1 AND c.owner_id = {})""",
     "checkouts": """c.id IN (
@@ -46,14 +61,29 @@ _SEEN = {
 
 class Query:
     """Clauses and their arguments, for one table, as far as its reader sees it. `{}` in a clause is the place of its
-    next argument."""
+    next argument. `mine`: a further clause, asked of each row, of a reader who owns so much that no lookup gives it."""
 
-    def __init__(self, reach: Reach, table: str, alias: str = "") -> None:
-        self.arguments: list[Any] = [reach.account_id]
+    def __init__(self, account_id: str, table: str, alias: str = "") -> None:
+        self.arguments: list[Any] = [account_id]
         self.clauses: list[str] = []
+        self.mine = ""
         self._table, self._alias = table, alias or table[0]
-        if reach.owner_id is not None:
-            self.add(_WITHIN[table], reach.owner_id)
+
+    @classmethod
+    async def within(cls, connection: Pooled, reach: Reach, table: str) -> Self:
+        """A query that finds what the reader sees (O12), and nothing else."""
+        query = cls(reach.account_id, table)
+        if reach.owner_id is None:
+            return query
+        if table in _WITHIN:
+            query.add(_WITHIN[table], reach.owner_id)
+            return query
+        owned = await connection.fetch(_OWNED, reach.account_id, reach.owner_id, MANY)
+        if len(owned) < MANY:
+            query.add(_FEW[table], [row["order_id"] for row in owned])
+        else:
+            query.mine = _MANY[table].format(query.argument(reach.owner_id))
+        return query
 
     def argument(self, value: Any) -> str:
         self.arguments.append(value)
@@ -73,7 +103,7 @@ class Query:
         if not parts:
             self.add_any(parts)
             return
-        asked = Query(Reach(self.arguments[0]), self._table, self._alias)
+        asked = Query(self.arguments[0], self._table, self._alias)
         texts = [
             f"(SELECT {place} AS place, {self._alias}.id FROM {self._table} {self._alias} WHERE {self._alias}.account_id = $1 "  # noqa: S608, E501
             f"AND {clause.format(*(asked.argument(value) for value in values))} LIMIT {MANY})"
@@ -106,7 +136,7 @@ class Query:
         table, alias = self._table, self._alias
         if before:
             self.add(f"({alias}.{time}, {alias}.id) < ({{}}, {{}})", *before)
-        where = " AND ".join([f"{alias}.account_id = $1", *self.clauses])
+        where = " AND ".join([f"{alias}.account_id = $1", *self.clauses, self.mine or "true"])
         rows = await connection.fetch(
             f"SELECT {alias}.{time} AS at, {alias}.id FROM {table} {alias} WHERE {where} "  # noqa: S608  (see above)
             f"ORDER BY {alias}.{time} DESC, {alias}.id DESC LIMIT {self.argument(limit)}",

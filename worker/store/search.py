@@ -147,7 +147,7 @@ async def orders(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
     """Orders by their filters. `q` begins an external id, a platform's number, words of the title; or is the number."""
-    query = Query(reach, "orders")
+    query = await Query.within(connection, reach, "orders")
     query.add_filters(_ORDERS, given)
     query.clauses += [known[given[name]] for name, known in _ORDER_WORDS.items() if given.get(name)]
     query.add_flags(_ORDER_FLAGS, given)
@@ -186,7 +186,7 @@ async def events(
 async def events_query(connection: Pooled, reach: Reach, given: Mapping[str, Any]) -> tuple[Query, str]:
     """What all filters of events come to but for state, reason and topic; and what is asked of the topic, empty where
     that is nothing: of all filters it is the one that no index answers."""
-    query = Query(reach, "events")
+    query = await Query.within(connection, reach, "events")
     query.add_filters(_EVENTS, {**given, "topic": None})
     if text := given.get("q"):
         text = text.strip()
@@ -205,7 +205,7 @@ async def payments(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[int, str] | None, limit: int
 ) -> Found:
     """Payments by their filters, by number; `unclaimed` is `true` for those without an order, `false` for the rest."""
-    query = Query(reach, "payments")
+    query = await Query.within(connection, reach, "payments")
     query.add_filters(_PAYMENTS, given)
     if given.get("unclaimed"):
         query.add(f"p.order_id IS {'NULL' if given['unclaimed'] == 'true' else 'NOT NULL'}")
@@ -217,7 +217,7 @@ async def recurring_orders(
 ) -> Found:
     """Recurring orders by their filters; `held` is `true` for those that wait for a person, `false` for the rest.
     `begun` leaves those out whose first payment has not succeeded."""
-    query = Query(reach, "recurring_orders")
+    query = await Query.within(connection, reach, "recurring_orders")
     query.add_filters(_RECURRING, given)
     if given.get("begun"):
         query.add("r.status <> 'pending'")
@@ -230,7 +230,7 @@ async def recurring_counts(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], statuses: Sequence[str], limit: int
 ) -> dict[str, int]:
     """How many recurring orders are in each status, counted up to a limit; of one contact where `given` names it."""
-    query = Query(reach, "recurring_orders")
+    query = await Query.within(connection, reach, "recurring_orders")
     query.add_filters({"contact_id": _RECURRING["contact_id"]}, given)
     where = " AND ".join(["r.account_id = $1", "r.status = g.status", *query.clauses])
     rows = await connection.fetch(
@@ -246,7 +246,7 @@ async def checkouts(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
     """Checkouts by their filters; `opened` is `true` for those whose session was opened, `false` for the rest."""
-    query = Query(reach, "checkouts")
+    query = await Query.within(connection, reach, "checkouts")
     query.add_filters(_CHECKOUTS, given)
     if given.get("opened"):
         query.add(f"c.state {'=' if given['opened'] == 'true' else '<>'} 'opened'")
@@ -257,7 +257,7 @@ async def contacts(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
     """Contacts by e-mail address, or by `q`: what begins the address or words of the name."""
-    query = Query(reach, "contacts")
+    query = await Query.within(connection, reach, "contacts")
     if given.get("owner_id"):
         query.add("c.owner_id = {}", given["owner_id"])
     if given.get("email"):
@@ -274,7 +274,7 @@ async def deals(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
     """Deals by their filters; `q` begins words of the title."""
-    query = Query(reach, "deals")
+    query = await Query.within(connection, reach, "deals")
     query.add_filters(_DEALS, given)
     if text := given.get("q"):
         words = _words(text)
@@ -287,7 +287,7 @@ async def audit(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
     """What was done, by its filters."""
-    query = Query(reach, "audit")
+    query = await Query.within(connection, reach, "audit")
     query.add_filters(_AUDIT, given)
     return await query.run(connection, "at", before, limit)
 
@@ -296,7 +296,7 @@ async def movements(
     connection: Pooled, reach: Reach, given: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
 ) -> Found:
     """Movements of stock by their filters; an order's are also those of the orders that were merged into it."""
-    query = Query(Reach(reach.account_id), "stock_movements", "m")
+    query = Query(reach.account_id, "stock_movements", "m")
     query.add_filters(_MOVEMENTS, given)
     query.add_seen(reach, given)
     return await query.run(connection, "at", before, limit)
@@ -306,7 +306,7 @@ async def levels(
     connection: Pooled, account_id: str, given: Mapping[str, Any], after: tuple[str, str] | None, limit: int
 ) -> list[tuple[str, str]]:
     """(sku, location) of which stock was ever moved, in this order, by their filters."""
-    query = Query(Reach(account_id), "stock_levels", "l")
+    query = Query(account_id, "stock_levels", "l")
     query.add_filters(_LEVELS, given)
     if given.get("negative"):
         query.add(_NEGATIVE[given["negative"]])
@@ -330,7 +330,7 @@ async def records(
     limit: int,
 ) -> Found:
     """Records of a table of the catalogue. `q` begins a product's sku or words of the name, or is an offer's number."""
-    query = Query(Reach(reach.account_id), table, "r")
+    query = Query(reach.account_id, table, "r")
     query.add_filters({**_RECORDS[table], "archived": "r.archived = {}"}, given)
     query.add_seen(reach, given)
     if text := given.get("q"):

@@ -14,7 +14,7 @@ from pydantic import Field
 from schemas.account import Permission
 from schemas.api.fields import Text
 from schemas.api.page import PageQuery
-from worker.api import cursor
+from worker.api.lists import listed
 from worker.screens import words
 from worker.screens.screen import Content, Look, Screens
 from worker.store import audit as stored
@@ -71,17 +71,12 @@ class Line(msgspec.Struct, frozen=True):
 async def audit(look: Look) -> Content:
     """Filtered by what the address says."""
     query = look.wanted(Filters)
-    place = cursor.decode("audit", query.cursor)
-    before = (place.moment, place.id) if place else None
     given = query.given
     async with snapshot(look.ctx.pool) as connection:
-        found = await search.audit(connection, look.reach, given, before, query.limit + 1)
-        rows = await stored.read(connection, look.reach, [id_ for _, id_ in found[: query.limit]])
-    more = len(found) > query.limit
-    last = found[query.limit - 1] if more else None
+        rows, next_cursor = await listed(connection, look.reach, "audit", query, search.audit, stored.read, given)
     return {
         "lines": [line(row) for row in rows],
-        "next_cursor": cursor.encode("audit", *last) if last else None,
+        "next_cursor": next_cursor,
         "filtered": any(value is not None for value in given.values()),
         "wanted": query,
         "operations": _operations(rows, query.operation),

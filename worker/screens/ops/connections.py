@@ -53,7 +53,7 @@ async def connections(look: Look) -> Content:
     arrivals = await look.request.app[LOOKS].arrivals(look.reach, ids, DAY)
     return {
         "lines": [_line(row, looks[row.id], arrivals[row.id]) for row in shown],
-        "next_cursor": cursor.encode("connections", None, rows[PAGE - 1].id) if len(rows) > PAGE else None,
+        "next_cursor": cursor.following("connections", [(None, row.id) for row in rows], PAGE),
         "providers": [(name, name) for name in sorted(adapters())],
         "may_manage": look.actor.may(Permission.SETTINGS_MANAGE),
         "address": here(look.request),

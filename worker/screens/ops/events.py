@@ -100,7 +100,7 @@ async def _find(look: Look, wanted: Wanted, cursor_: str | None, given: dict[str
         while len(given_up) > KEPT:
             del given_up[next(iter(given_up))]
         return Found(slow=True)
-    return Found(rows, cursor.encode(NOUN, *places[PAGE - 1]) if len(places) > PAGE else None)
+    return Found(rows, cursor.following(NOUN, places, PAGE))
 
 
 async def _chips(look: Look, asked: EventsQuery, wanted: Wanted) -> list[Chip]:

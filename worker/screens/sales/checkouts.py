@@ -18,7 +18,8 @@ from schemas.api.checkout import CheckoutBody
 from schemas.api.fields import Flag, Id, Wire
 from schemas.api.page import PageQuery
 from schemas.checkout import Standing
-from worker.api import checkout_views, cursor
+from worker.api import checkout_views
+from worker.api.lists import listed
 from worker.screens.sales import funnel
 from worker.screens.sales.funnel import FUNNELS, RANGES
 from worker.screens.screen import Content, Look, NotThere, Screens
@@ -72,21 +73,17 @@ class Line(msgspec.Struct, frozen=True):
 async def checkouts(look: Look) -> Content:
     """The funnel of a range, and the checkouts themselves, the newest first."""
     wanted = look.wanted(CheckoutLook)
-    place = cursor.decode(LIST, wanted.cursor)
     account = await look.account()
     zone = ZoneInfo(account.timezone)
     chosen = funnel.period(look.now, RANGES[wanted.range][1], zone)
     test = look.ctx.settings.stripe_stand_in if wanted.test is None else wanted.test == "true"
     counted = await look.request.app[FUNNELS].read(look.reach, chosen, look.now, test=test)
     async with snapshot(look.ctx.pool) as connection:
-        found = await search.checkouts(
-            connection, look.reach, _filters(wanted, zone), (place.moment, place.id) if place else None,
-            wanted.limit + 1,
-        )  # fmt: skip
-        rows = await store.read(connection, look.reach, [id_ for _, id_ in found[: wanted.limit]])
+        rows, next_cursor = await listed(
+            connection, look.reach, LIST, wanted, search.checkouts, store.read, _filters(wanted, zone)
+        )
         ids = sorted({row["contact_id"] for row in rows} | ({wanted.contact_id} if wanted.contact_id else set()))
         contacts = {row["id"]: row for row in await contact_reads.read(connection, look.reach, ids)}
-    more = len(found) > wanted.limit
     return {
         **funnel.view(counted, chosen),
         "wanted": wanted,
@@ -98,7 +95,7 @@ async def checkouts(look: Look) -> Content:
         ],
         "contact": contacts.get(wanted.contact_id or ""),
         "filtered": any((wanted.contact_id, wanted.opened, wanted.since, wanted.until)),
-        "next_cursor": cursor.encode(LIST, *found[wanted.limit - 1]) if more else None,
+        "next_cursor": next_cursor,
         "standings": STANDINGS,
     }
 

@@ -9,7 +9,8 @@ from handlers import access
 from handlers.checkout import standing
 from schemas.account import Actor, Permission, Role
 from schemas.api.contact import ContactQuery, LifetimeTotal
-from worker.api import cursor, recurring_views
+from worker.api import recurring_views
+from worker.api.lists import listed
 from worker.screens.screen import Content, Look, NotThere, Screens
 from worker.store import (
     checkouts,
@@ -42,20 +43,18 @@ BESIDE = 8
 async def customers(look: Look) -> Content:
     """Newest first."""
     query = look.wanted(ContactQuery)
-    place = cursor.decode("contacts", query.cursor)
     given = query.model_dump(exclude={"limit", "cursor"})
     async with snapshot(look.ctx.pool) as connection:
-        found = await search.contacts(
-            connection, look.reach, given, (place.moment, place.id) if place else None, query.limit + 1
+        rows, next_cursor = await listed(
+            connection, look.reach, "contacts", query, search.contacts, contact_cards.read, given
         )
-        rows = await contact_cards.read(connection, look.reach, [id_ for _, id_ in found[: query.limit]])
         people = await names.people(connection, look.actor.account_id, query.owner_id)
     return {
         "rows": rows,
         "counted": COUNTED,
         "filter": query,
         "people": people,
-        "next_cursor": next_cursor("contacts", found, query.limit),
+        "next_cursor": next_cursor,
         "may_write": look.actor.may(Permission.CRM_MANAGE),
         "narrow": look.reach.owner_id is not None,
     }
@@ -123,11 +122,6 @@ async def customer(look: Look) -> Content:
 def writable(actor: Actor, owner_id: str | None) -> bool:
     """Whether this person changes a row of this owner: a manager only their own."""
     return actor.may(Permission.CRM_MANAGE) and (actor.role is not Role.MANAGER or owner_id == actor.token_id)
-
-
-def next_cursor(name: str, found: Found, limit: int) -> str | None:
-    """The cursor of the next page, where one more than a page was found."""
-    return cursor.encode(name, *found[limit - 1]) if len(found) > limit else None
 
 
 async def _owners(look: Look) -> names.Choices:

@@ -12,8 +12,8 @@ from schemas.account import Permission, Role
 from schemas.api.contact import LifetimeTotal
 from schemas.api.deal import DealQuery
 from schemas.api.fields import Id, Text, Wire
-from worker.api import cursor
-from worker.screens.sales.customers import next_cursor, writable
+from worker.api.lists import listed
+from worker.screens.sales.customers import writable
 from worker.screens.screen import Content, Look, NotThere, Screens
 from worker.store import contact_reads, names, order_briefs, search
 from worker.store import deals as store
@@ -38,14 +38,10 @@ class NewDealQuery(Wire):
 async def deals(look: Look) -> Content:
     """Newest first."""
     query = look.wanted(DealQuery)
-    place = cursor.decode("deals", query.cursor)
     given = query.model_dump(exclude={"limit", "cursor"})
     async with snapshot(look.ctx.pool) as connection:
-        found = await search.deals(
-            connection, look.reach, given, (place.moment, place.id) if place else None, query.limit + 1
-        )
-        ids = [id_ for _, id_ in found[: query.limit]]
-        rows = await named(connection, look, await store.read(connection, look.reach, ids))
+        found, next_cursor = await listed(connection, look.reach, "deals", query, search.deals, store.read, given)
+        rows = await named(connection, look, found)
         people = await names.people(connection, look.actor.account_id, query.owner_id)
         contacts = await contact_reads.read(connection, look.reach, [query.contact_id] if query.contact_id else [])
     return {
@@ -54,7 +50,7 @@ async def deals(look: Look) -> Content:
         "states": STATES,
         "people": people,
         "contact": contacts[0] if contacts else None,
-        "next_cursor": next_cursor("deals", found, query.limit),
+        "next_cursor": next_cursor,
         "may_write": look.actor.may(Permission.CRM_MANAGE),
         "narrow": look.reach.owner_id is not None,
     }

@@ -12,7 +12,8 @@ from handlers import access, declines, sales
 from schemas.account import Actor, Permission
 from schemas.api.order import OrderPayment
 from schemas.order import OrderSource, OrderType, PaymentStatus, SalesStatus, Status
-from worker.api import cursor, order_views
+from worker.api import order_views
+from worker.api.lists import listed
 from worker.screens import words
 from worker.screens.sales.order_filters import COLUMNS, OrderFilters
 from worker.screens.screen import Content, Look, Screens
@@ -54,11 +55,10 @@ async def orders(look: Look) -> Content:
     """The orders that the filters of the address find; those of recurring orders have a tab of their own."""
     wanted = look.wanted(OrderFilters)
     zone = ZoneInfo((await look.account()).timezone)
-    place = cursor.decode("orders", wanted.cursor)
-    before = (place.moment, place.id) if place else None
     async with snapshot(look.ctx.pool) as connection:
-        found = await search.orders(connection, look.reach, wanted.search(zone), before, wanted.limit + 1)
-        rows = await order_reads.read(connection, look.reach, [id_ for _, id_ in found[: wanted.limit]])
+        rows, next_cursor = await listed(
+            connection, look.reach, "orders", wanted, search.orders, order_reads.read, wanted.search(zone)
+        )
         names = await sales_lists.names(
             connection,
             look.reach,
@@ -73,7 +73,7 @@ async def orders(look: Look) -> Content:
         "wanted": wanted,
         "days": wanted.days(zone),
         "lines": [line(row, names, look.actor) for row in rows],
-        "next_cursor": cursor.encode("orders", *found[wanted.limit - 1]) if len(found) > wanted.limit else None,
+        "next_cursor": next_cursor,
         "names": names,
         "choices": choices,
         "managers": options(choices.managers, (wanted.manager_id, names.tokens.get(wanted.manager_id or ""))),

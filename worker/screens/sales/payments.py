@@ -80,7 +80,7 @@ async def payments(look: Look) -> Content:
             )
             for row in rows
         ],
-        "next_cursor": cursor.encode("payments", *found[wanted.limit - 1]) if len(found) > wanted.limit else None,
+        "next_cursor": cursor.following("payments", found, wanted.limit),
         "choices": choices,
         "states": [(state, words.label(state).capitalize()) for state in STATES],
         "failure": declines.sentence,

@@ -76,7 +76,6 @@ async def recurring_order(look: Look) -> Content:
         orders = await order_reads.read(connection, look.reach, ids)
         tried = await charge_attempts.of_orders(connection, account_id, ids)
         due = await order_reads.read(connection, look.reach, [found.plan.order_id] if found.plan.order_id else [])
-    more = len(places) > wanted.limit
     return {
         **_content(look, account, found, last),
         "contact": contacts[0] if contacts else None,
@@ -84,7 +83,7 @@ async def recurring_order(look: Look) -> Content:
         "due_order": due[0].order if due else None,
         "orders": [_made(one, [attempt for attempt in tried if attempt.order_id == one.order["id"]]) for one in orders],
         "newest": newest,
-        "next_cursor": cursor.encode(name, *places[wanted.limit - 1]) if more else None,
+        "next_cursor": cursor.following(name, places, wanted.limit),
     }
 
 

@@ -11,7 +11,8 @@ from handlers.money import EXPONENTS
 from schemas.account import Permission
 from schemas.api.fields import Id, Wire
 from schemas.api.recurring_order import RecurringOrderBody, RecurringOrderQuery
-from worker.api import cursor, recurring_views
+from worker.api import recurring_views
+from worker.api.lists import listed
 from worker.screens.sales import plans
 from worker.screens.screen import Content, Look, Screens
 from worker.store import accounts, charge_attempts, contact_reads, offers, search
@@ -57,20 +58,17 @@ async def recurring_orders(look: Look) -> Content:
     """Newest first; those before their first payment only where they, or what waits for a person, are asked for."""
     wanted = look.wanted(RecurringOrderQuery)
     given = wanted.model_dump(exclude={"limit", "cursor"})
-    place = cursor.decode(LIST, wanted.cursor)
     account_id = look.actor.account_id
     async with snapshot(look.ctx.pool) as connection:
-        found = await search.recurring_orders(
-            connection, look.reach, {**given, "begun": wanted.status is None and wanted.held != "true"},
-            (place.moment, place.id) if place else None, wanted.limit + 1,
+        rows, next_cursor = await listed(
+            connection, look.reach, LIST, wanted, search.recurring_orders, store.read,
+            {**given, "begun": wanted.status is None and wanted.held != "true"},
         )  # fmt: skip
-        rows = await store.read(connection, look.reach, [id_ for _, id_ in found[: wanted.limit]])
         tried = await charge_attempts.latest(connection, account_id, [row.id for row in rows])
         contacts = await _named(contact_reads, connection, look, [wanted.contact_id, *(row.contact_id for row in rows)])
         offered = await _named(offers.RECORDS, connection, look, [wanted.offer_id, *(row.offer_id for row in rows)])
         counts = await _counts(connection, look, given)
         account = await accounts.get(connection, account_id)
-    more = len(found) > wanted.limit
     return {
         "account": account,
         "wanted": wanted,
@@ -82,7 +80,7 @@ async def recurring_orders(look: Look) -> Content:
             )
             for row in rows
         ],
-        "next_cursor": cursor.encode(LIST, *found[wanted.limit - 1]) if more else None,
+        "next_cursor": next_cursor,
         "filtered": any(value is not None for value in given.values()),
         "pending": counts.get("pending", 0),
         "contact": contacts.get(wanted.contact_id or ""),
