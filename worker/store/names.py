@@ -39,4 +39,4 @@ async def categories(connection: Pooled, account_id: str, chosen: str | None = N
 
 
 def _numbered(rows: Iterable[asyncpg.Record]) -> Choices:
-    return [(str(row["id"]), f"{row['name']} (no. {row['number']})") for row in rows]
+    return [(str(row["id"]), f"{row['name']} (No. {row['number']})") for row in rows]

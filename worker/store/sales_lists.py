@@ -9,14 +9,13 @@ import msgspec
 from schemas.account import Reach
 from worker.store import contact_reads, offers
 from worker.store.db import Pooled
+from worker.store.names import people_of
 from worker.store.order_reads import Row
 from worker.store.statements import statements
 
 _SQL = statements("sales_lists")
 COUNTED = 10_000
 """Counting stops here."""
-OFFERED = 200
-"""Managers, offers and categories that a filter offers."""
 WORDS = 50
 """Payment systems and currencies that a filter offers."""
 
@@ -30,11 +29,8 @@ class Names(msgspec.Struct, frozen=True):
 
 
 class Choices(msgspec.Struct, frozen=True):
-    """What a filter may be set to; systems and currencies only for who sees everything."""
+    """What a filter may be set to, for who sees everything."""
 
-    managers: Sequence[Row]
-    offers: Sequence[Row]
-    categories: Sequence[Row]
     systems: Sequence[str]
     currencies: Sequence[str]
 
@@ -50,15 +46,8 @@ async def names(
     """The names of these ids, in one query a kind."""
     found = await contact_reads.read(connection, reach, _ids(contacts))
     sold = await offers.RECORDS.read(connection, reach, _ids(offers_))
-    who = await connection.fetch(_SQL["token_names"], reach.account_id, _ids(tokens))
-    return Names(
-        {row["id"]: row for row in found}, {row["id"]: row for row in sold}, {row["id"]: row["name"] for row in who}
-    )
-
-
-async def managers(connection: Pooled, reach: Reach) -> Sequence[Row]:
-    """Who may be put in charge of a sale: (id, name)."""
-    return await connection.fetch(_SQL["managers"], reach.account_id, OFFERED)
+    who = await people_of(connection, reach.account_id, tokens)
+    return Names({row["id"]: row for row in found}, {row["id"]: row for row in sold}, who)
 
 
 async def systems(connection: Pooled, reach: Reach) -> Sequence[str]:
@@ -67,11 +56,7 @@ async def systems(connection: Pooled, reach: Reach) -> Sequence[str]:
 
 
 async def choices(connection: Pooled, reach: Reach) -> Choices:
-    offered = [await connection.fetch(_SQL[name], reach.account_id, OFFERED) for name in ("offers", "categories")]
-    currencies = await _words(connection, reach, "currencies")
-    return Choices(
-        await managers(connection, reach), offered[0], offered[1], await systems(connection, reach), currencies
-    )
+    return Choices(await systems(connection, reach), await _words(connection, reach, "currencies"))
 
 
 async def count_orders(connection: Pooled, reach: Reach) -> dict[str, tuple[int, bool]]:

@@ -14,19 +14,6 @@ SELECT counted.sales_status, count(*) AS orders
          LIMIT $2) AS counted
  GROUP BY counted.sales_status
 
--- token_names: what tokens are called, revoked ones too
-SELECT id, name FROM tokens WHERE account_id = $1 AND id = ANY ($2)
-
--- managers: tokens that may be put in charge of a sale, by name
-SELECT id, name FROM tokens WHERE account_id = $1 AND revoked_at IS NULL ORDER BY name, id LIMIT $2
-
--- offers: the offers on sale, the newest numbers
-SELECT id, number, name FROM offers WHERE account_id = $1 AND NOT archived ORDER BY number DESC NULLS LAST LIMIT $2
-
--- categories: the categories of offers, the newest numbers
-SELECT id, number, name FROM offer_categories WHERE account_id = $1 AND NOT archived
- ORDER BY number DESC NULLS LAST LIMIT $2
-
 -- systems: the payment systems that payments went by; steps through the index from one to the next
 WITH RECURSIVE found AS (
     (SELECT system, 1 AS step FROM payments WHERE account_id = $1 ORDER BY system LIMIT 1)
@@ -53,7 +40,7 @@ SELECT o.id, o.number, o.title, o.contact_id, o.livemode
   FROM orders o
  WHERE o.account_id = $1 AND o.id = ANY ($2)
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND w.owner_id = $3))
+       SELECT FROM orders_with_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND $3 = ANY (w.owners)))
 
 -- dossier_events: the newest events of a sale
 SELECT event_id FROM event_states WHERE account_id = $1 AND dossier_id = $2 ORDER BY event_id DESC LIMIT $3

@@ -17,7 +17,7 @@ from worker.api.lists import listed
 from worker.screens import words
 from worker.screens.sales.order_filters import COLUMNS, OrderFilters
 from worker.screens.screen import Content, Look, Screens
-from worker.store import order_reads, sales_lists, search
+from worker.store import names, order_reads, sales_lists, search
 from worker.store.order_reads import OrderRows, Row
 from worker.store.sales_lists import Names
 from worker.store.snapshot import snapshot
@@ -59,7 +59,7 @@ async def orders(look: Look) -> Content:
         rows, next_cursor = await listed(
             connection, look.reach, "orders", wanted, search.orders, order_reads.read, wanted.search(zone)
         )
-        names = await sales_lists.names(
+        known = await sales_lists.names(
             connection,
             look.reach,
             contacts=[wanted.contact_id, *(row.order["contact_id"] for row in rows)],
@@ -67,22 +67,25 @@ async def orders(look: Look) -> Content:
             tokens=[wanted.manager_id, wanted.owner_id, *(row.order["manager_id"] for row in rows)],
         )
         choices = await sales_lists.choices(connection, look.reach)
+        managers = await names.people(connection, look.reach.account_id, wanted.manager_id)
+        offers = await names.offers(connection, look.reach.account_id, wanted.offer_id)
+        categories = await names.categories(connection, look.reach.account_id, wanted.category_id)
         alone = not wanted.given.keys() - {"sales_status"}
         counts = await sales_lists.count_orders(connection, look.reach) if alone else None
     return {
         "wanted": wanted,
         "days": wanted.days(zone),
-        "lines": [line(row, names, look.actor) for row in rows],
+        "lines": [line(row, known, look.actor) for row in rows],
         "next_cursor": next_cursor,
-        "names": names,
+        "names": known,
         "choices": choices,
-        "managers": options(choices.managers, (wanted.manager_id, names.tokens.get(wanted.manager_id or ""))),
-        "offers": options(choices.offers, _chosen(names.offers.get(wanted.offer_id or ""))),
-        "categories": options(choices.categories),
+        "managers": managers,
+        "offers": offers,
+        "categories": categories,
         "worded": worded,
         "counts": counts,
         "columns": COLUMNS,
-        "elsewhere": dict(_elsewhere(wanted, names)),
+        "elsewhere": dict(_elsewhere(wanted, known)),
         "report": wanted.report(zone),
         "may_confirm": look.actor.may(Permission.SALES_CONFIRM),
         "may_create": look.actor.may(Permission.CRM_MANAGE),
@@ -96,28 +99,12 @@ async def orders(look: Look) -> Content:
     }
 
 
-def options(rows: Sequence[Row], chosen: tuple[str | None, str | None] = (None, None)) -> list[tuple[str, str]]:
-    """Choices by name; what is chosen is among them, though it be archived, revoked or one too many."""
-    found = {row["id"]: _worded(row) for row in rows}
-    if chosen[0] and chosen[1]:
-        found.setdefault(chosen[0], chosen[1])
-    return sorted(found.items(), key=lambda one: (one[1].casefold(), one[0]))
-
-
 def worded(values: Sequence[StrEnum]) -> list[tuple[str, str]]:
     """Choices of an enumeration."""
     return [(one.value, words.label(one.value).capitalize()) for one in values]
 
 
-def _chosen(row: Row | None) -> tuple[str | None, str | None]:
-    return (row["id"], _worded(row)) if row else (None, None)
-
-
-def _worded(row: Row) -> str:
-    return f"{row['name']} (No. {row['number']})" if "number" in row else str(row["name"])
-
-
-def line(rows: OrderRows, names: Names, actor: Actor) -> OrderLine:
+def line(rows: OrderRows, known: Names, actor: Actor) -> OrderLine:
     """An order as the list shows it to this actor."""
     row, only = rows.order, rows.items[0] if len(rows.items) == 1 else None
     partly = sales.partly_paid(row["payment_status"], row["amount_paid"])
@@ -125,9 +112,9 @@ def line(rows: OrderRows, names: Names, actor: Actor) -> OrderLine:
     return OrderLine(
         order=row,
         payments=[order_views.payment(found, row["amount"]) for found in reversed(rows.payments)],
-        customer=names.contacts.get(row["contact_id"]),
-        offer=names.offers.get(row["offer_id"]),
-        manager=names.tokens.get(row["manager_id"]),
+        customer=known.contacts.get(row["contact_id"]),
+        offer=known.offers.get(row["offer_id"]),
+        manager=known.tokens.get(row["manager_id"]),
         price=sum(item["subtotal"] for item in rows.items),
         unit_price=only["unit_price"] if only else None,
         quantity=order_views.figure(only["quantity"]) if only else None,
@@ -139,16 +126,16 @@ def line(rows: OrderRows, names: Names, actor: Actor) -> OrderLine:
     )
 
 
-def _elsewhere(wanted: OrderFilters, names: Names) -> Iterator[tuple[str, tuple[str, str]]]:
+def _elsewhere(wanted: OrderFilters, known: Names) -> Iterator[tuple[str, tuple[str, str]]]:
     """By name: what such a filter is called and what it is set to, for people."""
     for name in ON_PAGE:
         value = getattr(wanted, name)
         if value is None:
             continue
         shown = str(value)
-        if name == "contact_id" and value in names.contacts:
-            contact = names.contacts[value]
+        if name == "contact_id" and value in known.contacts:
+            contact = known.contacts[value]
             shown = contact["name"] or contact["email"] or shown
         elif name == "owner_id":
-            shown = names.tokens.get(value, shown)
+            shown = known.tokens.get(value, shown)
         yield name, (name.removesuffix("_id").replace("_", " "), shown)
