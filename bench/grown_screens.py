@@ -21,6 +21,7 @@ from bench.lists import TABLES, cases
 from bench.plans import Touched, recorded, touched
 from schemas.account import Permission
 from tests.world import SilentLanes
+from worker import logs
 from worker.config import Settings
 from worker.context import Context
 from worker.screens.routes import SCREENS
@@ -34,7 +35,8 @@ DATABASE = "lists"
 TARGET_MS = 300
 TIMES, WARM = 15, 3
 MOST = 50_000
-"""Rows that a statement may look at: a count stops at 10,000, a chart reads what it draws."""
+"""Rows that a statement may look at: a count stops at 10,000, a chart reads what it draws. Entries of an index that
+answers by itself are not counted, as in tests/integration/test_list_plans.py."""
 ROWS = {
     "/events/{id}": "events",
     "/connections/{id}": "connections",
@@ -74,6 +76,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 async def run(orders: int, only: str = "") -> list[Answer]:
     """Make the shop, ask it everything whose address has `only` in it, and say how long it took."""
+    logs.configure("error")
     async with house() as it:
         _say(f"Making {orders:,} orders and {orders * 3:,} events ...")
         began = time.monotonic()
@@ -208,7 +211,7 @@ async def _plans(
 
 
 def _wide(step: Touched) -> bool:
-    return step.rows > MOST
+    return step.rows > MOST and step.step != "Index Only Scan"
 
 
 @asynccontextmanager
