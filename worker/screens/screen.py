@@ -139,6 +139,7 @@ class Screen:
             "now": look.now,
             "actor": session.actor,
             "may": session.actor.may,
+            "narrow": look.reach.owner_id is not None,
             "link": look.link,
             "query": request.query,
             "zone": ZoneInfo((await look.account()).timezone) if self.registry else ZoneInfo("UTC"),

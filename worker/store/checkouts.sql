@@ -56,5 +56,6 @@ SELECT k.id, k.state, n.name AS connection, k.contact_id, l.dossier_id AS order_
  WHERE k.account_id = $1 AND k.id = ANY ($2)
    AND ($3::uuid IS NULL
         OR EXISTS (SELECT FROM contacts c WHERE c.account_id = k.account_id AND c.id = k.contact_id AND c.owner_id = $3)
-        OR EXISTS (SELECT FROM order_owners w
-                    WHERE w.account_id = k.account_id AND w.order_id IN (k.order_id, l.dossier_id) AND w.owner_id = $3))
+        OR EXISTS (SELECT FROM orders_with_owners w
+                    WHERE w.account_id = k.account_id AND w.order_id IN (k.order_id, l.dossier_id)
+                      AND $3 = ANY (w.owners)))

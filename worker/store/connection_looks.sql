@@ -1,23 +1,24 @@
 -- looks: connections with their last delivery, whether test or live was seen lately, what was refused since a time with the
 -- most frequent cause, and how many refused deliveries are kept. Deliveries: of the given events alone, where a reader does
 -- not see all (O12)
-SELECT c.id, last.received_at AS last_at, coalesce(seen.live, false) AS live, coalesce(seen.test, false) AS test,
+WITH own AS MATERIALIZED (
+    SELECT connection_id, received_at, livemode FROM events WHERE account_id = $1 AND id = ANY ($4::uuid[])
+)
+SELECT c.id, seen.last_at, coalesce(seen.live, false) AS live, coalesce(seen.test, false) AS test,
        coalesce(f.refused, 0)::bigint AS refused, f.cause, f.skew_s, f.hint,
        (SELECT count(*) FROM quarantine q WHERE q.account_id = $1 AND q.connection_id = c.id) AS quarantined
   FROM (SELECT id FROM connections WHERE account_id = $1 AND id = ANY ($2)) AS c
   LEFT JOIN LATERAL (
-       SELECT e.received_at FROM events e
-        WHERE e.account_id = $1 AND e.connection_id = c.id
-          AND ($4::uuid[] IS NULL OR e.id = ANY ($4))
-        ORDER BY e.received_at DESC
-        LIMIT 1) AS last ON true
-  LEFT JOIN LATERAL (
-       SELECT bool_or(r.livemode) AS live, bool_or(NOT r.livemode) AS test
-         FROM (SELECT e.livemode FROM events e
-                WHERE e.account_id = $1 AND e.connection_id = c.id
-                  AND ($4::uuid[] IS NULL OR e.id = ANY ($4))
-                ORDER BY e.received_at DESC
-                LIMIT 100) AS r) AS seen ON true
+       SELECT max(r.received_at) AS last_at, bool_or(r.livemode) AS live, bool_or(NOT r.livemode) AS test
+         FROM ((SELECT e.received_at, e.livemode FROM events e
+                 WHERE $4::uuid[] IS NULL AND e.account_id = $1 AND e.connection_id = c.id
+                 ORDER BY e.received_at DESC
+                 LIMIT 100)
+               UNION ALL
+               (SELECT o.received_at, o.livemode FROM own o
+                 WHERE o.connection_id = c.id
+                 ORDER BY o.received_at DESC
+                 LIMIT 100)) AS r) AS seen ON true
   LEFT JOIN LATERAL (
        SELECT sum(m.count) OVER () AS refused, m.cause, m.skew_s, m.hint
          FROM (SELECT r.cause, sum(r.count) AS count,

@@ -10,6 +10,6 @@ SELECT o.currency, count(*) AS orders, sum(o.amount)::numeric AS amount, sum(o.a
  WHERE o.account_id = $1 AND o.contact_id = $2 AND o.livemode AND o.status <> 'void'
    AND NOT (o.parent_id IS NOT NULL AND o.type IN ('invoice', 'shipping'))
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM order_owners w WHERE w.account_id = o.account_id AND w.order_id = o.id AND w.owner_id = $3))
+       SELECT FROM orders_with_owners w WHERE w.account_id = o.account_id AND w.order_id = o.id AND $3 = ANY (w.owners)))
  GROUP BY o.currency
  ORDER BY o.currency

@@ -22,7 +22,11 @@ SELECT d.id, t.name AS owner_name, c.id IS NOT NULL AS contact_seen, c.name AS c
        c.phone AS contact_phone
   FROM deals d
   LEFT JOIN tokens t ON t.account_id = d.account_id AND t.id = d.owner_id
-  LEFT JOIN contacts c ON c.account_id = d.account_id AND c.id = d.contact_id AND ($3::uuid IS NULL OR c.owner_id = $3)
+  LEFT JOIN LATERAL (
+       -- OFFSET 0: by the deal's contact, never by all that the owner has
+       SELECT k.id, k.name, k.email, k.phone, k.owner_id FROM contacts k
+        WHERE k.account_id = d.account_id AND k.id = d.contact_id OFFSET 0
+       ) AS c ON $3::uuid IS NULL OR c.owner_id = $3
  WHERE d.account_id = $1 AND d.id = ANY ($2) AND ($3::uuid IS NULL OR d.owner_id = $3)
 
 -- deal_totals: what the orders of a deal came to, by currency; an invoice or a shipment of another order tells of that
@@ -33,6 +37,6 @@ SELECT o.currency, count(*) AS orders, sum(o.amount)::numeric AS amount, sum(o.a
  WHERE o.account_id = $1 AND o.deal_id = $2 AND o.livemode AND o.status <> 'void'
    AND NOT (o.parent_id IS NOT NULL AND o.type IN ('invoice', 'shipping'))
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM order_owners w WHERE w.account_id = o.account_id AND w.order_id = o.id AND w.owner_id = $3))
+       SELECT FROM orders_with_owners w WHERE w.account_id = o.account_id AND w.order_id = o.id AND $3 = ANY (w.owners)))
  GROUP BY o.currency
  ORDER BY o.currency

@@ -9,17 +9,17 @@ SELECT e.id, c.name AS connection, c.provider, e.topic, e.delivery_id, s.lane, s
   JOIN connections c ON c.account_id = e.account_id AND c.id = e.connection_id
  WHERE e.account_id = $1 AND e.id = ANY ($2)
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM event_owners w WHERE w.account_id = $1 AND w.event_id = e.id AND w.owner_id = $3))
+       SELECT FROM events_with_owners w WHERE w.account_id = $1 AND w.event_id = e.id AND $3 = ANY (w.owners)))
 
 -- read_body: the raw bytes of one event
 SELECT body, pruned_at FROM events e WHERE account_id = $1 AND id = $2
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM event_owners w WHERE w.account_id = $1 AND w.event_id = e.id AND w.owner_id = $3))
+       SELECT FROM events_with_owners w WHERE w.account_id = $1 AND w.event_id = e.id AND $3 = ANY (w.owners)))
 
 -- sees: whether the reader sees an event
 SELECT true FROM event_states s WHERE account_id = $1 AND event_id = $2
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM event_owners w WHERE w.account_id = $1 AND w.event_id = s.event_id AND w.owner_id = $3))
+       SELECT FROM events_with_owners w WHERE w.account_id = $1 AND w.event_id = s.event_id AND $3 = ANY (w.owners)))
 
 -- read_whole: one event with all that is known of it, and the beginning of its body
 SELECT e.id, c.id AS connection_id, c.name AS connection, c.provider, e.topic, e.delivery_id, s.lane, s.state, s.reason,
@@ -30,7 +30,7 @@ SELECT e.id, c.id AS connection_id, c.name AS connection, c.provider, e.topic, e
   JOIN connections c ON c.account_id = e.account_id AND c.id = e.connection_id
  WHERE e.account_id = $1 AND e.id = $2
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM event_owners w WHERE w.account_id = $1 AND w.event_id = e.id AND w.owner_id = $3))
+       SELECT FROM events_with_owners w WHERE w.account_id = $1 AND w.event_id = e.id AND $3 = ANY (w.owners)))
 
 -- same_sale: the events of one sale, oldest first
 SELECT e.id, c.name AS connection, e.topic, s.state, s.reason, e.received_at
@@ -39,7 +39,7 @@ SELECT e.id, c.name AS connection, e.topic, s.state, s.reason, e.received_at
   JOIN connections c ON c.account_id = e.account_id AND c.id = e.connection_id
  WHERE s.account_id = $1 AND s.dossier_id = $2
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = s.dossier_id AND w.owner_id = $3))
+       SELECT FROM orders_with_owners w WHERE w.account_id = $1 AND w.order_id = s.dossier_id AND $3 = ANY (w.owners)))
  ORDER BY e.received_at, e.id
  LIMIT $4
 
@@ -47,13 +47,13 @@ SELECT e.id, c.name AS connection, e.topic, s.state, s.reason, e.received_at
 SELECT o.id, o.number, o.title, o.payment_status, o.status, o.amount, o.currency, o.contact_id
   FROM orders o WHERE o.account_id = $1 AND o.id = $2
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND w.owner_id = $3))
+       SELECT FROM orders_with_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND $3 = ANY (w.owners)))
 
 -- sale_payments: the payments of a sale, whether it has become an order or not, oldest first
 SELECT p.id, p.number, p.status, p.amount, p.currency
   FROM payments p WHERE p.account_id = $1 AND p.dossier_id = $2
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = p.dossier_id AND w.owner_id = $3))
+       SELECT FROM orders_with_owners w WHERE w.account_id = $1 AND w.order_id = p.dossier_id AND $3 = ANY (w.owners)))
  ORDER BY p.attempted_at, p.number, p.key
  LIMIT $4
 
@@ -61,7 +61,7 @@ SELECT p.id, p.number, p.status, p.amount, p.currency
 SELECT t.id, t.at, t.events, t.changes
   FROM timeline t WHERE t.account_id = $1 AND t.order_id = $2 AND $3 = ANY (t.events)
    AND ($4::uuid IS NULL OR EXISTS (
-       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = t.order_id AND w.owner_id = $4))
+       SELECT FROM orders_with_owners w WHERE w.account_id = $1 AND w.order_id = t.order_id AND $4 = ANY (w.owners)))
  ORDER BY t.id
  LIMIT $5
 

@@ -3,12 +3,12 @@ SELECT 'order' AS kind, o.id FROM orders o
  WHERE o.account_id = $1
    AND o.id IN ($2, (SELECT g.into_order_id FROM order_merges g WHERE g.account_id = $1 AND g.order_id = $2))
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND w.owner_id = $3))
+       SELECT FROM orders_with_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND $3 = ANY (w.owners)))
 UNION ALL
 SELECT 'payment', p.id FROM payments p
  WHERE p.account_id = $1 AND p.id = $2
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = p.order_id AND w.owner_id = $3))
+       SELECT FROM orders_with_owners w WHERE w.account_id = $1 AND w.order_id = p.order_id AND $3 = ANY (w.owners)))
 UNION ALL
 SELECT 'customer', c.id FROM contacts c
  WHERE c.account_id = $1 AND c.id = $2 AND ($3::uuid IS NULL OR c.owner_id = $3)
@@ -25,18 +25,19 @@ SELECT 'checkout', k.id FROM checkouts k
  WHERE k.account_id = $1 AND k.id = $2
    AND ($3::uuid IS NULL
         OR EXISTS (SELECT FROM contacts c WHERE c.account_id = $1 AND c.id = k.contact_id AND c.owner_id = $3)
-        OR EXISTS (SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = k.order_id AND w.owner_id = $3))
+        OR EXISTS (
+            SELECT FROM orders_with_owners w WHERE w.account_id = $1 AND w.order_id = k.order_id AND $3 = ANY (w.owners)))
 
 -- by_number: the order, or the payment, of this number
 SELECT 'order' AS kind, o.id FROM orders o
  WHERE $4 = 'order' AND o.account_id = $1 AND o.number = $2
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND w.owner_id = $3))
+       SELECT FROM orders_with_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND $3 = ANY (w.owners)))
 UNION ALL
 SELECT 'payment', p.id FROM payments p
  WHERE $4 = 'payment' AND p.account_id = $1 AND p.number = $2
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = p.order_id AND w.owner_id = $3))
+       SELECT FROM orders_with_owners w WHERE w.account_id = $1 AND w.order_id = p.order_id AND $3 = ANY (w.owners)))
 
 -- connections: the names that ids of senders stand behind
 SELECT id, name FROM connections WHERE account_id = $1 ORDER BY name, id LIMIT 200
@@ -46,7 +47,7 @@ SELECT id, name FROM connections WHERE account_id = $1 ORDER BY name, id LIMIT 2
 (SELECT 'payment' AS kind, p.id FROM payments p
   WHERE p.account_id = $1 AND p.key = ANY ($3)
     AND ($4::uuid IS NULL OR EXISTS (
-        SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = p.order_id AND w.owner_id = $4))
+        SELECT FROM orders_with_owners w WHERE w.account_id = $1 AND w.order_id = p.order_id AND $4 = ANY (w.owners)))
   LIMIT 3)
 UNION ALL
 (SELECT 'order', o.id FROM orders o
@@ -57,7 +58,7 @@ UNION ALL
         UNION SELECT l.dossier_id FROM links l WHERE l.account_id = $1 AND l.key = ANY ($3)
           AND NOT EXISTS (SELECT FROM payments p WHERE p.account_id = $1 AND p.key = ANY ($3)))
     AND ($4::uuid IS NULL OR EXISTS (
-        SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND w.owner_id = $4))
+        SELECT FROM orders_with_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND $4 = ANY (w.owners)))
   LIMIT 3)
 UNION ALL
 (SELECT DISTINCT 'customer', c.id FROM contact_keys k JOIN contacts c ON c.account_id = $1 AND c.id = k.contact_id
@@ -69,5 +70,5 @@ SELECT 'event' AS kind, e.id FROM events e
  WHERE e.account_id = $1
    AND (e.id = $2::uuid OR (e.connection_id = ANY ($3) AND e.delivery_id = $4))
    AND ($5::uuid IS NULL OR EXISTS (
-       SELECT FROM event_owners w WHERE w.account_id = $1 AND w.event_id = e.id AND w.owner_id = $5))
+       SELECT FROM events_with_owners w WHERE w.account_id = $1 AND w.event_id = e.id AND $5 = ANY (w.owners)))
  LIMIT 3

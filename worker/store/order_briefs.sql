@@ -7,7 +7,7 @@ SELECT o.id, o.number, o.title, o.type, o.status, o.payment_status, o.sales_stat
   LEFT JOIN contacts c ON c.account_id = o.account_id AND c.id = o.contact_id AND ($3::uuid IS NULL OR c.owner_id = $3)
  WHERE o.account_id = $1 AND o.id = ANY ($2)
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND w.owner_id = $3))
+       SELECT FROM orders_with_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND $3 = ANY (w.owners)))
 
 -- payments: payments as such a list tells of them, with the number of their order
 SELECT p.id, p.number, p.order_id, o.number AS order_number, p.status, p.amount, p.currency, p.refunded, p.system,
@@ -16,4 +16,4 @@ SELECT p.id, p.number, p.order_id, o.number AS order_number, p.status, p.amount,
   LEFT JOIN orders o ON o.account_id = p.account_id AND o.id = p.order_id
  WHERE p.account_id = $1 AND p.id = ANY ($2)
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = p.order_id AND w.owner_id = $3))
+       SELECT FROM orders_with_owners w WHERE w.account_id = $1 AND w.order_id = p.order_id AND $3 = ANY (w.owners)))

@@ -26,7 +26,7 @@ SELECT o.id, o.number, o.title, o.type, o.status, o.payment_status, o.amount, o.
   FROM orders o
  WHERE o.account_id = $1 AND (o.id = $3 OR o.parent_id = $2)
    AND ($4::uuid IS NULL OR EXISTS (
-       SELECT FROM order_owners w WHERE w.account_id = o.account_id AND w.order_id = o.id AND w.owner_id = $4))
+       SELECT FROM orders_with_owners w WHERE w.account_id = o.account_id AND w.order_id = o.id AND $4 = ANY (w.owners)))
  ORDER BY o.created_at, o.id
  LIMIT 201
 

@@ -7,7 +7,7 @@ SELECT id, number, title, slug, type, template, status, payment_status, shipping
        updated_at
   FROM orders o WHERE account_id = $1 AND id = ANY ($2)
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND w.owner_id = $3))
+       SELECT FROM orders_with_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND $3 = ANY (w.owners)))
 
 -- read_items: the lines of orders
 SELECT order_id, id, position, sku, name, quantity, unit_price, tax_rate, discount, subtotal, tax, total, delivery_method,
@@ -26,21 +26,21 @@ SELECT order_id, id, number, key, status, amount, currency, counted, fee, net, s
 -- merged_into: the order that another one was merged into
 SELECT into_order_id FROM order_merges m WHERE account_id = $1 AND order_id = $2
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = m.into_order_id AND w.owner_id = $3))
+       SELECT FROM orders_with_owners w WHERE w.account_id = $1 AND w.order_id = m.into_order_id AND $3 = ANY (w.owners)))
 
 -- read_timeline: what changed on an order, newest first, before a given entry
 SELECT id, at, actor, events, changes FROM timeline t
  WHERE account_id = $1 AND order_id = $2 AND ($3::uuid IS NULL OR id < $3)
    AND ($5::uuid IS NULL OR EXISTS (
-       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = t.order_id AND w.owner_id = $5))
+       SELECT FROM orders_with_owners w WHERE w.account_id = $1 AND w.order_id = t.order_id AND $5 = ANY (w.owners)))
  ORDER BY id DESC LIMIT $4
 
 -- read_dossier: all that is stated of a sale
 SELECT content FROM dossiers d WHERE account_id = $1 AND id = $2
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = d.id AND w.owner_id = $3))
+       SELECT FROM orders_with_owners w WHERE w.account_id = $1 AND w.order_id = d.id AND $3 = ANY (w.owners)))
 
 -- owner: who owns an order, and its version
 SELECT owner_id, version FROM orders o WHERE account_id = $1 AND id = $2
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND w.owner_id = $3))
+       SELECT FROM orders_with_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND $3 = ANY (w.owners)))

@@ -78,17 +78,22 @@ SELECT at, lane, grouping(at, lane) AS level,
 
 -- connections: each source with its last delivery, what came since a time (the newest up to a limit), and what was
 -- refused since then with the most frequent cause
+WITH own AS MATERIALIZED (
+    SELECT connection_id, received_at, livemode FROM events WHERE account_id = $1 AND id = ANY ($5::uuid[])
+)
 SELECT c.id, c.name, c.provider, last.received_at AS last_at, last.livemode AS last_livemode,
        coalesce(n.events, 0) AS events, n.first_at, coalesce(n.conflicts, 0) AS conflicts,
        coalesce(n.live, false) AS live, coalesce(n.test, false) AS test,
        coalesce(f.refused, 0)::bigint AS refused, f.cause, f.skew_s, f.hint
   FROM (SELECT * FROM connections WHERE account_id = $1 ORDER BY name LIMIT $3) AS c
   LEFT JOIN LATERAL (
-       SELECT e.received_at, e.livemode FROM events e
-        WHERE e.account_id = $1 AND e.connection_id = c.id
-          AND ($5::uuid[] IS NULL OR e.id = ANY ($5))
-        ORDER BY e.received_at DESC
-        LIMIT 1) AS last ON true
+       (SELECT e.received_at, e.livemode FROM events e
+         WHERE $5::uuid[] IS NULL AND e.account_id = $1 AND e.connection_id = c.id
+         ORDER BY e.received_at DESC
+         LIMIT 1)
+       UNION ALL
+       (SELECT o.received_at, o.livemode FROM own o WHERE o.connection_id = c.id ORDER BY o.received_at DESC LIMIT 1)
+       ) AS last ON true
   LEFT JOIN LATERAL (
        SELECT count(*) AS events, min(r.received_at) AS first_at, count(*) FILTER (WHERE r.id_conflict) AS conflicts,
               bool_or(r.livemode) AS live, bool_or(NOT r.livemode) AS test

@@ -6,4 +6,4 @@ SELECT p.id, p.number, p.key, p.dossier_id, p.order_id, p.status, p.amount, p.cu
   LEFT JOIN orders o ON o.account_id = p.account_id AND o.id = p.order_id
  WHERE p.account_id = $1 AND p.id = ANY ($2)
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM order_owners w WHERE w.account_id = p.account_id AND w.order_id = p.order_id AND w.owner_id = $3))
+       SELECT FROM orders_with_owners w WHERE w.account_id = p.account_id AND w.order_id = p.order_id AND $3 = ANY (w.owners)))

@@ -28,13 +28,16 @@ _FEW = {
 }
 _MANY = {
     # And of who owns many: a row of theirs is soon met on the way, so each is asked whose it is. OFFSET 0 keeps
-    # the planner from reading all that they own first.
+    # the planner from joining all of one table to all of another.
     "orders": """EXISTS (
-        SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND w.owner_id = {} OFFSET 0)""",
+        SELECT FROM orders_with_owners w
+         WHERE w.account_id = $1 AND w.order_id = o.id AND {} = ANY (w.owners) OFFSET 0)""",
     "payments": """EXISTS (
-        SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = p.order_id AND w.owner_id = {} OFFSET 0)""",
+        SELECT FROM orders_with_owners w
+         WHERE w.account_id = $1 AND w.order_id = p.order_id AND {} = ANY (w.owners) OFFSET 0)""",
     "events": """EXISTS (
-        SELECT FROM event_owners w WHERE w.account_id = $1 AND w.event_id = e.id AND w.owner_id = {} OFFSET 0)""",
+        SELECT FROM events_with_owners w
+         WHERE w.account_id = $1 AND w.event_id = e.id AND {} = ANY (w.owners) OFFSET 0)""",
 }
 _WITHIN = {
     # Tables of which one person owns little, or whose rows say themselves whose they are.
@@ -54,8 +57,9 @@ _WITHIN = {
 _SEEN = {
     # Rows that everybody sees, asked for by what not everybody does.
     "contact_id": "EXISTS (SELECT FROM contacts c WHERE c.account_id = $1 AND c.id = {} AND c.owner_id = {})",
-    "order_id": """EXISTS (SELECT FROM order_owners w WHERE w.account_id = $1 AND w.owner_id = {1} AND w.order_id =
-        COALESCE((SELECT g.into_order_id FROM order_merges g WHERE g.account_id = $1 AND g.order_id = {0}), {0}))""",
+    "order_id": """EXISTS (
+        SELECT FROM orders_with_owners w WHERE w.account_id = $1 AND {1} = ANY (w.owners) AND w.order_id = COALESCE(
+            (SELECT g.into_order_id FROM order_merges g WHERE g.account_id = $1 AND g.order_id = {0}), {0}))""",
 }
 
 

@@ -38,4 +38,4 @@ SELECT e.id, e.connection_id, c.name AS connection, c.provider, c.settings, e.to
 SELECT o.id, o.number FROM orders o
  WHERE o.account_id = $1 AND o.id = ANY ($2)
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND w.owner_id = $3))
+       SELECT FROM orders_with_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND $3 = ANY (w.owners)))

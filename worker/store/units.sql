@@ -6,7 +6,7 @@ SELECT u.id, u.product_id, u.serial_number, c.id AS contact_id, u.location_id, o
   LEFT JOIN contacts c ON c.account_id = $1 AND c.id = u.contact_id AND ($3::uuid IS NULL OR c.owner_id = $3)
   LEFT JOIN orders o ON o.account_id = $1 AND o.id = u.order_id
    AND ($3::uuid IS NULL OR EXISTS (
-       SELECT FROM order_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND w.owner_id = $3))
+       SELECT FROM orders_with_owners w WHERE w.account_id = $1 AND w.order_id = o.id AND $3 = ANY (w.owners)))
  WHERE u.account_id = $1 AND u.id = ANY ($2)
 
 -- hold: one record, until the end of the transaction

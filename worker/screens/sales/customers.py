@@ -56,7 +56,6 @@ async def customers(look: Look) -> Content:
         "people": people,
         "next_cursor": next_cursor,
         "may_write": look.actor.may(Permission.CRM_MANAGE),
-        "narrow": look.reach.owner_id is not None,
     }
 
 

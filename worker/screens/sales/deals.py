@@ -52,7 +52,6 @@ async def deals(look: Look) -> Content:
         "contact": contacts[0] if contacts else None,
         "next_cursor": next_cursor,
         "may_write": look.actor.may(Permission.CRM_MANAGE),
-        "narrow": look.reach.owner_id is not None,
     }
 
 

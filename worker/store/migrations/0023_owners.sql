@@ -1,7 +1,13 @@
--- Whose an event is, found from the event: its order, then whose that is. OFFSET 0 keeps the planner from going the other
--- way, by all that an owner has; who wants that joins order_owners to event_states.
-CREATE OR REPLACE VIEW event_owners AS
-SELECT s.account_id, s.event_id, w.owner_id
-  FROM event_states s
- CROSS JOIN LATERAL (
-       SELECT o.owner_id FROM order_owners o WHERE o.account_id = s.account_id AND o.order_id = s.dossier_id OFFSET 0) AS w;
+-- Whose an order is, asked of the order, and whose an event is, asked of the event: owners come in one array, so that no
+-- plan can begin with all that somebody owns, which is a guess that goes wrong for who owns much. Who wants just that, the
+-- orders of an owner, asks order_owners.
+CREATE VIEW orders_with_owners AS
+SELECT o.account_id, o.id AS order_id, ARRAY[
+           (SELECT c.owner_id FROM contacts c WHERE c.account_id = o.account_id AND c.id = o.contact_id),
+           (SELECT d.owner_id FROM deals d WHERE d.account_id = o.account_id AND d.id = o.deal_id)] AS owners
+  FROM orders o;
+
+DROP VIEW event_owners;
+CREATE VIEW events_with_owners AS
+SELECT s.account_id, s.event_id, w.owners
+  FROM event_states s JOIN orders_with_owners w ON w.account_id = s.account_id AND w.order_id = s.dossier_id;
