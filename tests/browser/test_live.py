@@ -56,6 +56,16 @@ async def test_D1_a_figure_of_the_overview_changes_without_reload(tab: Tab) -> N
     assert await tab.page.evaluate("() => window.never") == "reloaded"
 
 
+async def test_D1_a_dead_letter_is_counted_in_the_menu_of_another_page(tab: Tab) -> None:
+    await tab.go("/orders")
+    count = tab.page.locator("nav.side [data-count=dead]")
+    before = int((await count.inner_text()).split()[0])
+    await tab.shop.deliver("shopify", poison(next(_numbers)), "orders/create")
+    await tab.page.wait_for_function(
+        "(before) => parseInt(document.querySelector('nav.side [data-count=dead]').textContent) > before", arg=before
+    )
+
+
 @pytest.mark.parametrize("path", [path for path in APPEARS if path in screens.paths()])
 async def test_D1_a_row_appears_without_reload(tab: Tab, path: str) -> None:
     await tab.go(path)

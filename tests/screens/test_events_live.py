@@ -6,11 +6,14 @@ import asyncio
 
 import pytest
 
+from schemas.account import Permission
 from tests.screens.conftest import Desk
 from tests.screens.test_events import rows
-from tests.screens.test_stream import sections
+from tests.screens.test_stream import next_event, sections
 from worker.screens import stream
+from worker.screens.ops import counts
 from worker.screens.ops.shared import KEPT, Shared
+from worker.store import tokens
 
 
 async def test_D1_a_new_event_appears_in_the_list_by_itself(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,3 +79,28 @@ async def test_D2_a_read_that_failed_is_not_kept_and_no_more_is_kept_than_there_
         await shared.get(key, 60, give)
     with pytest.raises(OSError, match="away"):
         await shared.get(0, 60, fail)  # it went to make room
+
+
+async def test_D1_the_count_of_the_dead_in_the_menu_is_live_on_every_page(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "TICK_S", 0.05)
+    monkeypatch.setattr(counts, "DEAD_FRESH_S", 0.0)
+    await desk.sign_in()
+    async with desk.client.get("/stream/orders") as answer:
+        assert (await sections(answer, "dead-count")).strip() == ""
+        await desk.event(state="dead", reason="no")
+        async with asyncio.timeout(10):
+            while not (found := (await sections(answer, "dead-count")).strip()):
+                pass
+        assert found == '<span class="count" data-count="dead">1<span class="unseen"> dead</span></span>'
+
+
+async def test_H2_the_count_of_the_dead_is_not_told_to_who_may_not_look_at_the_work(desk: Desk) -> None:
+    await desk.event(state="dead", reason="no")
+    rep = await tokens.issue(desk.shop.ctx.pool, desk.shop.account_id, "a rep", "rep", [Permission.CRM_MANAGE])
+    await desk.sign_in(rep)
+    async with desk.client.get("/stream/orders") as answer:
+        _, data = await next_event(answer)
+        assert "list" in data
+        assert "dead-count" not in data

@@ -130,12 +130,23 @@ class Screen:
 
     def section(self, request: web.Request, name: str, content: Content) -> Markup:
         """One section as HTML."""
-        return Markup(request.app[PAGES].get_template(f"{self.room}/{self.name}/{name}.html").render(content))  # noqa: S704  (a template's own output)
+        return _rendered(request, f"{self.room}/{self.name}/{name}.html", content)
+
+    def lively(self, request: web.Request, content: Content) -> dict[str, str]:
+        """What a stream keeps up to date, by name: the sections, and the count in the menu for who has it there."""
+        found = {name: str(self.section(request, name, content)) for name in self.sections}
+        if "dead_letters" in content:
+            found["dead-count"] = str(_rendered(request, "dead_count.html", content))
+        return found
 
     async def look(self, request: web.Request, session: Session) -> dict[str, Any]:
         """What the page and its sections are given."""
         look = Look(request.app[CONTEXT], session, request, self)
+        counted = {}
+        if session.actor.may(Permission.OPS_VIEW):
+            counted["dead_letters"] = await request.app[COUNTS].dead(look.reach)
         return {
+            **counted,
             "now": look.now,
             "actor": session.actor,
             "may": session.actor.may,
@@ -199,10 +210,12 @@ class Screen:
         content["screen"] = self
         content["sheets"] = SHEETS[self.room]
         content["stream"] = f"{STREAM}{request.path_qs}" if live else ""
-        if session.actor.may(Permission.OPS_VIEW):
-            content["dead_letters"] = await request.app[COUNTS].dead(access.reach(session.actor))
         content["section"] = lambda name: _SECTION.format(name, self.section(request, name, content))
         return page(request, self.template, content, session=session)
+
+
+def _rendered(request: web.Request, template: str, content: Content) -> Markup:
+    return Markup(request.app[PAGES].get_template(template).render(content))  # noqa: S704  (a template's own output)
 
 
 SHEETS = {

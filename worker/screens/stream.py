@@ -78,11 +78,11 @@ async def session_state(request: web.Request) -> web.Response:
 
 
 async def _read(request: web.Request, session: Session, screen: Screen) -> dict[str, str] | None:
-    """The sections as HTML; None where they could not be read. Raises NotThere and Refused, as the page does."""
+    """What is live, as HTML; None where it could not be read. Raises NotThere and Refused, as the page does."""
     try:
         async with request.app[LOOKING]:
             content = await screen.look(request, session)
-        return {name: str(screen.section(request, name, content)) for name in screen.sections}
+        return screen.lively(request, content)
     except (NotThere, Refused):
         raise
     except Exception as error:  # noqa: BLE001  (whatever the database does, the stream says so and goes on)

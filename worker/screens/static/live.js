@@ -19,7 +19,7 @@ function show(state, text) {
 function receive(event) {
   failures = 0;
   for (const [name, html] of Object.entries(JSON.parse(event.data))) {
-    const section = place.querySelector(`[data-section="${name}"]`);
+    const section = document.querySelector(`[data-section="${name}"]`);
     if (section) growChildren(section, new DOMParser().parseFromString(html, "text/html").body);
   }
   place.dispatchEvent(new CustomEvent("daybook:grown"));
