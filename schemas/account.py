@@ -33,8 +33,8 @@ class Reach:
 class Actor:
     """Who asks: a token, or a browser that signed in with one. Every query is about `account_id` and no other.
 
-    `owner_privacy` and `registry_enabled` are the account's switches at the time of asking. `in_browser`: a person at
-    the screens, not a program.
+    `owner_privacy`, `registry_enabled` and `timezone` (a name of the IANA database) are the account's at the time of
+    asking. `in_browser`: a person at the screens, not a program.
     """
 
     account_id: str
@@ -44,6 +44,7 @@ class Actor:
     permissions: frozenset[str]
     owner_privacy: bool = False
     registry_enabled: bool = True
+    timezone: str = "UTC"
     in_browser: bool = False
 
     def may(self, permission: str) -> bool:

@@ -77,6 +77,21 @@ async def test_O12_a_rep_sees_the_orders_of_contacts_and_deals_that_they_own(wal
     assert ids((await wallets.get(f"/orders?deal_id={wallets.by_deal['deal']}"))["items"]) == [wallets.by_deal["order"]]
 
 
+async def test_O12_whose_an_order_is_is_the_same_asked_of_the_owner_and_of_the_order(wallets: Wallets) -> None:
+    shop = wallets.api.shop
+    both = await wallets.api.order(wallets.mine["contact"], deal_id=wallets.by_deal["deal"])
+    by_owner = await shop.rows("SELECT DISTINCT order_id, owner_id FROM order_owners")
+    by_order = await shop.rows(
+        "SELECT DISTINCT order_id, o.owner_id FROM orders_with_owners, unnest(owners) AS o (owner_id) WHERE o.owner_id IS NOT NULL"
+    )
+    said = [{(row["order_id"], row["owner_id"]) for row in rows} for rows in (by_owner, by_order)]
+    assert said[0] == said[1]
+    assert {
+        (order_id, wallets.rep_id) for order_id in (wallets.mine["order"], wallets.by_deal["order"], both["id"])
+    } < said[0]
+    assert wallets.hidden["nobodys"] not in {order_id for order_id, _ in said[0]}
+
+
 async def test_O12_a_hidden_row_is_not_there(wallets: Wallets) -> None:
     hidden = wallets.hidden
     for path in (

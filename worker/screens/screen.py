@@ -61,6 +61,11 @@ class Look:
         return access.reach(self.session.actor)
 
     @property
+    def zone(self) -> ZoneInfo:
+        """Where the account is."""
+        return ZoneInfo(self.actor.timezone)
+
+    @property
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.ctx.clock(), UTC)
 
@@ -153,7 +158,7 @@ class Screen:
             "narrow": look.reach.owner_id is not None,
             "link": look.link,
             "query": request.query,
-            "zone": ZoneInfo((await look.account()).timezone) if self.registry else ZoneInfo("UTC"),
+            "zone": look.zone if self.registry else ZoneInfo("UTC"),
             **await self.show(look),
         }
 

@@ -128,6 +128,7 @@ async def find(pool: Pool, secret: str, purpose: str = "bearer") -> Actor | None
         permissions=frozenset(row["permissions"]),
         owner_privacy=row["owner_privacy"],
         registry_enabled=row["registry_enabled"],
+        timezone=row["timezone"],
         in_browser=purpose == "session",
     )
 

@@ -8,8 +8,8 @@ SELECT $1, account_id, id, $4, $5 FROM tokens WHERE account_id = $2 AND id = $3 
 ON CONFLICT (hash) DO NOTHING
 RETURNING hash
 
--- find_token: whose secret this is, if it still stands, and the switches of the account
-SELECT t.account_id, t.id, t.name, t.role, t.permissions, a.owner_privacy, a.registry_enabled
+-- find_token: whose secret this is, if it still stands, with what the account has set
+SELECT t.account_id, t.id, t.name, t.role, t.permissions, a.owner_privacy, a.registry_enabled, a.timezone
   FROM token_directory d
   JOIN tokens t ON t.account_id = d.account_id AND t.id = d.token_id
   JOIN accounts a ON a.id = t.account_id
@@ -17,7 +17,7 @@ SELECT t.account_id, t.id, t.name, t.role, t.permissions, a.owner_privacy, a.reg
 
 -- use_link: whose single-use secret this is; finding it uses it up
 WITH used AS (DELETE FROM token_directory WHERE hash = $1 AND purpose = $2 RETURNING account_id, token_id, expires_at)
-SELECT t.account_id, t.id, t.name, t.role, t.permissions, a.owner_privacy, a.registry_enabled
+SELECT t.account_id, t.id, t.name, t.role, t.permissions, a.owner_privacy, a.registry_enabled, a.timezone
   FROM used u
   JOIN tokens t ON t.account_id = u.account_id AND t.id = u.token_id
   JOIN accounts a ON a.id = t.account_id

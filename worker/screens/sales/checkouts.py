@@ -73,14 +73,12 @@ class Line(msgspec.Struct, frozen=True):
 async def checkouts(look: Look) -> Content:
     """The funnel of a range, and the checkouts themselves, the newest first."""
     wanted = look.wanted(CheckoutLook)
-    account = await look.account()
-    zone = ZoneInfo(account.timezone)
-    chosen = funnel.period(look.now, RANGES[wanted.range][1], zone)
+    chosen = funnel.period(look.now, RANGES[wanted.range][1], look.zone)
     test = look.ctx.settings.stripe_stand_in if wanted.test is None else wanted.test == "true"
     counted = await look.request.app[FUNNELS].read(look.reach, chosen, look.now, test=test)
     async with snapshot(look.ctx.pool) as connection:
         rows, next_cursor = await listed(
-            connection, look.reach, LIST, wanted, search.checkouts, store.read, _filters(wanted, zone)
+            connection, look.reach, LIST, wanted, search.checkouts, store.read, _filters(wanted, look.zone)
         )
         ids = sorted({row["contact_id"] for row in rows} | ({wanted.contact_id} if wanted.contact_id else set()))
         contacts = {row["id"]: row for row in await contact_reads.read(connection, look.reach, ids)}

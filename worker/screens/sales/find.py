@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -55,7 +54,7 @@ async def find(look: Look) -> Content:
         "text": text,
         "found": [group for group in groups if group["rows"]],
         "registry_off": not sales,
-        "zone": ZoneInfo((await look.account()).timezone),
+        "zone": look.zone,
     }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from pydantic import Field
@@ -26,7 +25,7 @@ from worker.screens import words
 from worker.screens.sales import order_actions
 from worker.screens.sales.order_words import Teller, named_ids
 from worker.screens.screen import STREAM, Content, Look, NotThere, Screens
-from worker.store import accounts, children, event_reads, order_context, order_reads, search, stock_reads, templates
+from worker.store import children, event_reads, order_context, order_reads, search, stock_reads, templates
 from worker.store.db import Pooled
 from worker.store.order_reads import OrderRows, Row
 from worker.store.snapshot import snapshot
@@ -67,9 +66,8 @@ async def order(look: Look) -> Content:
         around = await _around(connection, look, found, view, entries, explained)
         actions = await _actions(connection, look, view, dossier)
         products = await order_lines.product_templates_of(connection, look.actor.account_id, found)
-        account = await accounts.get(connection, look.actor.account_id)
     payments = {one.external_id: f"#{one.number}" for one in view.payments if one.number}
-    teller = Teller(view.currency, ZoneInfo(account.timezone), around["names"], payments)
+    teller = Teller(view.currency, look.zone, around["names"], payments)
     return {
         **around,
         "order": view,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -54,10 +53,9 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
 async def orders(look: Look) -> Content:
     """The orders that the filters of the address find; those of recurring orders have a tab of their own."""
     wanted = look.wanted(OrderFilters)
-    zone = ZoneInfo((await look.account()).timezone)
     async with snapshot(look.ctx.pool) as connection:
         rows, next_cursor = await listed(
-            connection, look.reach, "orders", wanted, search.orders, order_reads.read, wanted.search(zone)
+            connection, look.reach, "orders", wanted, search.orders, order_reads.read, wanted.search(look.zone)
         )
         known = await sales_lists.names(
             connection,
@@ -74,7 +72,7 @@ async def orders(look: Look) -> Content:
         counts = await sales_lists.count_orders(connection, look.reach) if alone else None
     return {
         "wanted": wanted,
-        "days": wanted.days(zone),
+        "days": wanted.days(look.zone),
         "lines": [line(row, known, look.actor) for row in rows],
         "next_cursor": next_cursor,
         "names": known,
@@ -86,7 +84,7 @@ async def orders(look: Look) -> Content:
         "counts": counts,
         "columns": COLUMNS,
         "elsewhere": dict(_elsewhere(wanted, known)),
-        "report": wanted.report(zone),
+        "report": wanted.report(look.zone),
         "may_confirm": look.actor.may(Permission.SALES_CONFIRM),
         "may_create": look.actor.may(Permission.CRM_MANAGE),
         "statuses": list(Status),

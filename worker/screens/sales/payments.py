@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -51,7 +50,7 @@ class PaymentLine(msgspec.Struct, frozen=True):
 async def payments(look: Look) -> Content:
     """The payments that the filters of the address find, the highest number first."""
     wanted = look.wanted(PaymentFilters)
-    zone = ZoneInfo((await look.account()).timezone)
+    zone = look.zone
     place = cursor.decode("payments", wanted.cursor)
     given = wanted.given | {
         "attempted_from": day.begins(wanted.attempted_from, zone),

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 import msgspec
 from aiohttp import web
@@ -86,7 +85,7 @@ async def reports(look: Look) -> Content:
     """Completed sales of a time, by when they were paid."""
     _one_address(look.request)
     query = look.wanted(ReportQuery)
-    zone = ZoneInfo((await look.account()).timezone)
+    zone = look.zone
     span = spans.span(query.range, query.from_, query.to, look.now, zone)
     rows: list[dict[str, Any]] = []
     series: list[dict[str, Any]] = []
