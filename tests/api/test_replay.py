@@ -424,7 +424,8 @@ async def test_X2_the_command_prints_the_diff_and_changes_nothing(worked: Api) -
     assert any(line.startswith("(new)") and "cs_2" in line for line in lines)
     assert any("waiting" in line and "pi_9" in line for line in lines)
     assert lines[-1] == (
-        "4 events would be applied again; 4 of them were examined, and 0 would change nothing. Nothing was changed."
+        "4 events would be applied again. Of 4 examined, 3 would change something, 0 nothing, and 1 would not be applied. "
+        "Nothing was changed."
     )
     assert await everything(worked.shop) == before
 

@@ -183,8 +183,12 @@ async def _dry_run(instance: Instance, parts: Sequence[Body]) -> None:
         typer.echo("")
     count, examined = sum(one["count"] for one in found), sum(one["examined"] for one in found)
     more = "More than " if any(one["capped"] for one in found) else ""
-    said = f"{more}{_events(count)} would be applied again; {examined:,} of them were examined"
-    typer.echo(f"{said}, and {sum(one['unchanged'] for one in found):,} would change nothing. Nothing was changed.")
+    unchanged = sum(one["unchanged"] for one in found)
+    changing = examined - unchanged - len(failed)
+    typer.echo(
+        f"{more}{_events(count)} would be applied again. Of {examined:,} examined, {changing:,} would change "
+        f"something, {unchanged:,} nothing, and {len(failed):,} would not be applied. Nothing was changed."
+    )
 
 
 def _row(row: Mapping[str, Any]) -> list[object]:
