@@ -30,7 +30,7 @@ chaos: $(STAMP) ## the fault tests with thousands of events, then ten thousand m
 	@seed=$${CHAOS_SEED:-$$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}; echo "CHAOS_SEED=$$seed"; \
 		CHAOS_SEED=$$seed CHAOS_ROUNDS=$${CHAOS_ROUNDS:-1} CHAOS_SALES=$${CHAOS_SALES:-600} CHAOS_CYCLES=$${CHAOS_CYCLES:-60} \
 		FUZZ_REQUESTS=$${FUZZ_REQUESTS:-10000} \
-		$(BIN)/python -m pytest -n $(JOBS) tests/chaos tests/api/test_fuzz.py $(ARGS)
+		$(BIN)/python -m pytest -n $(JOBS) tests/api/test_fuzz.py tests/chaos $(ARGS)
 
 cycles: $(STAMP) ## 2,000 recurring charges with kill -9 and cut lines at random moments, in about nine minutes (CHAOS_SEED repeats a run)
 	@CHAOS_CYCLES=$${CHAOS_CYCLES:-2000} $(BIN)/python -m pytest -s tests/chaos/test_charging.py $(ARGS)
