@@ -21,9 +21,7 @@ async def by_state(
 
     Every clause is a constant of `worker.store.search`; what a caller gives is only ever an argument."""
     query, topic = await events_query(connection, reach, given)
-    quick = " AND ".join(["e.account_id = $1", *query.clauses])
-    mine = query.mine or "true"
-    narrow = " AND ".join([quick, topic or "true", mine])
+    quick, narrow, mine = query.where(whosever=True), query.where(topic or "true"), query.mine or "true"
     bound = query.argument(limit)
     # LIMIT 1 keeps the planner from reading a whole table once in place of looking up some of it
     join = "CROSS JOIN LATERAL (SELECT * FROM events e WHERE e.account_id = $1 AND e.id = s.event_id LIMIT 1) e"

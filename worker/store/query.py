@@ -136,13 +136,17 @@ class Query:
             if reach.owner_id is not None and given.get(name) is not None:
                 self.add(clause, given[name], reach.owner_id)
 
+    def where(self, *more: str, whosever: bool = False) -> str:
+        """All clauses, and `more`. `whosever`: without `mine`, for who asks that of fewer rows, later."""
+        parts = [f"{self._alias}.account_id = $1", *more, *self.clauses]
+        return " AND ".join(parts if whosever or not self.mine else [*parts, self.mine])
+
     async def run(self, connection: Pooled, time: str, before: tuple[datetime | int, str] | None, limit: int) -> Found:
         table, alias = self._table, self._alias
         if before:
             self.add(f"({alias}.{time}, {alias}.id) < ({{}}, {{}})", *before)
-        where = " AND ".join([f"{alias}.account_id = $1", *self.clauses, self.mine or "true"])
         rows = await connection.fetch(
-            f"SELECT {alias}.{time} AS at, {alias}.id FROM {table} {alias} WHERE {where} "  # noqa: S608  (see above)
+            f"SELECT {alias}.{time} AS at, {alias}.id FROM {table} {alias} WHERE {self.where()} "  # noqa: S608  (see above)
             f"ORDER BY {alias}.{time} DESC, {alias}.id DESC LIMIT {self.argument(limit)}",
             *self.arguments,
         )

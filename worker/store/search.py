@@ -232,7 +232,7 @@ async def recurring_counts(
     """How many recurring orders are in each status, counted up to a limit; of one contact where `given` names it."""
     query = await Query.within(connection, reach, "recurring_orders")
     query.add_filters({"contact_id": _RECURRING["contact_id"]}, given)
-    where = " AND ".join(["r.account_id = $1", "r.status = g.status", *query.clauses])
+    where = query.where("r.status = g.status")
     rows = await connection.fetch(
         f"SELECT g.status, (SELECT count(*) FROM (SELECT FROM recurring_orders r WHERE {where} "  # noqa: S608  (see above)
         f"LIMIT {query.argument(limit)}) AS counted) AS orders "
@@ -312,9 +312,8 @@ async def levels(
         query.add(_NEGATIVE[given["negative"]])
     if after:
         query.add("(l.sku, l.location_id) > ({}, {}::uuid)", *after)
-    where = " AND ".join(["l.account_id = $1", *query.clauses])
     rows = await connection.fetch(
-        f"SELECT DISTINCT l.sku, l.location_id FROM stock_levels l WHERE {where} "  # noqa: S608  (see above)
+        f"SELECT DISTINCT l.sku, l.location_id FROM stock_levels l WHERE {query.where()} "  # noqa: S608  (see above)
         f"ORDER BY l.sku, l.location_id LIMIT {query.argument(limit)}",
         *query.arguments,
     )
