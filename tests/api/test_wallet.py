@@ -13,7 +13,7 @@ from tests.api.conftest import Api, ids
 from tests.world import payload
 from worker.screens.ops.looks import FIRST, LANES
 from worker.screens.session import COOKIE
-from worker.store import lanes, overview, query, tokens
+from worker.store import event_counts, lanes, overview, query, tokens
 
 SECRET_WORD = "Xanadu"
 
@@ -170,9 +170,18 @@ async def test_O12_what_a_rep_makes_is_theirs_and_cannot_be_put_out_of_their_sig
 @pytest.mark.usefixtures("both_ways")
 async def test_O12_an_event_is_seen_with_its_order(wallets: Wallets) -> None:
     api = wallets.api
+    reach = Reach(api.shop.account_id, wallets.rep_id)
+
+    async def counted() -> dict[str, int]:
+        async with api.shop.ctx.pool.acquire() as connection:
+            found = await event_counts.by_state(connection, reach, {}, 100)
+        return {state: count for state, (count, _) in found.items() if count}
+
+    assert await counted() == {}
     [row] = await api.shop.rows("SELECT contact_id FROM orders WHERE origin = 'shopify'")
     await api.ask("PATCH", f"/contacts/{row['contact_id']}", json={"owner_id": wallets.rep_id})
     assert ids((await wallets.get("/events"))["items"]) == [wallets.hidden["event"]]
+    assert await counted() == {"applied": 1}
     assert await wallets.status("GET", f"/events/{wallets.hidden['event']}/body") == 200
     found = await wallets.get("/orders?origin=shopify")
     assert len(found["items"]) == 1
