@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from hashlib import blake2b
 
+LOWEST = "00000000-0000-0000-0000-000000000000"
+"""An id that stands before all others, and is nobody's."""
+
 
 def _text(raw: bytes) -> str:
     digits = raw.hex()

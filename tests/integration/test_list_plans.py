@@ -38,6 +38,21 @@ async def grown(database: str) -> AsyncIterator[tuple[Api, list[Asked]]]:
                 yield Api(shop, client, admin), asked
 
 
+async def newest(api: Api) -> list[Case]:
+    """Every list without a filter."""
+    async with api.shop.ctx.pool.acquire() as connection:
+        return [case for case in await cases(connection) if case.words == "newest"]
+
+
+async def private_rep(api: Api, owned: str) -> str:
+    """The token of a rep under owner privacy who owns the contacts of this clause."""
+    pool = api.shop.ctx.pool
+    row, secret = await tokens.add(pool, api.shop.account_id, "a rep", "rep", [Permission.OPS_VIEW])
+    await pool.execute(f"UPDATE contacts SET owner_id = $1 WHERE {owned}", row.id)
+    await api.set(owner_privacy=True)
+    return secret
+
+
 async def wide(shop: World, case: Case, asked: list[Asked]) -> list[str]:
     """What of this question looks at more rows than it may."""
     connection = await connect(shop.ctx.settings.database_url or "")
@@ -68,9 +83,7 @@ async def test_H4_no_filter_of_a_list_reads_more_than_its_page(grown: tuple[Api,
 async def test_H4_the_second_page_costs_what_the_first_does(grown: tuple[Api, list[Asked]]) -> None:
     api, asked = grown
     found: list[str] = []
-    async with api.shop.ctx.pool.acquire() as connection:
-        questions = [case for case in await cases(connection) if case.words == "newest"]
-    for case in questions:
+    for case in await newest(api):
         path = f"{case.path}?limit=50"
         cursor = (await api.get(path))["next_cursor"]
         for _ in range(3):
@@ -84,14 +97,9 @@ async def test_H4_the_second_page_costs_what_the_first_does(grown: tuple[Api, li
 async def test_O12_a_private_reps_lists_read_what_they_own(grown: tuple[Api, list[Asked]]) -> None:
     """Who owns little reads little, however much there is."""
     api, asked = grown
-    pool = api.shop.ctx.pool
-    row, secret = await tokens.add(pool, api.shop.account_id, "a rep", "rep", [Permission.OPS_VIEW])
-    await pool.execute("UPDATE contacts SET owner_id = $1 WHERE email = 'buyer17@example.com'", row.id)
-    await api.set(owner_privacy=True)
+    secret = await private_rep(api, "email = 'buyer17@example.com'")
     found: list[str] = []
-    async with pool.acquire() as connection:
-        questions = [case for case in await cases(connection) if case.words == "newest"]
-    for case in questions:
+    for case in await newest(api):
         asked.clear()
         await api.get(case.path, token=secret)
         found += await wide(api.shop, case, list(asked))
@@ -105,15 +113,10 @@ async def test_O12_a_private_rep_who_owns_much_has_their_lists_walked(
     since a moment ago: no statistics tell the planner so."""
     monkeypatch.setattr(query, "MANY", 100)
     api, asked = grown
-    pool = api.shop.ctx.pool
-    row, secret = await tokens.add(pool, api.shop.account_id, "a rep", "rep", [Permission.OPS_VIEW])
-    await pool.execute("UPDATE contacts SET owner_id = $1 WHERE right(id::text, 1) < '5'", row.id)
-    await api.set(owner_privacy=True)
+    secret = await private_rep(api, "right(id::text, 1) < '5'")
     found: list[str] = []
-    async with pool.acquire() as connection:
-        walked = [case for case in await cases(connection) if case.table in ("orders", "payments", "events")]
-    for case in walked:
-        if case.words == "newest":
+    for case in await newest(api):
+        if case.table in ("orders", "payments", "events"):
             asked.clear()
             page = await api.get(case.path, token=secret)
             assert len(page["items"]) == 50, case.path

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from worker.ids import LOWEST
 from worker.store.db import Pooled
 from worker.store.records import Row
 from worker.store.statements import statements
 
 _SQL = statements("fees")
-FIRST = "00000000-0000-0000-0000-000000000000"
 Mark = tuple[datetime, str]
 """A delivery's place: when it was received, and its id."""
 
@@ -20,7 +20,7 @@ async def take(
 ) -> Mark | None:
     """How far it has been asked, if that is due; until the given time it is the caller's. It begins with what was
     received after `since`."""
-    await connection.execute(_SQL["begin"], account_id, connection_id, since, FIRST, now)
+    await connection.execute(_SQL["begin"], account_id, connection_id, since, LOWEST, now)
     row = await connection.fetchrow(_SQL["take"], account_id, connection_id, now, until)
     return (row["received_at"], row["event_id"]) if row else None
 

@@ -7,12 +7,12 @@ from datetime import datetime
 
 import msgspec
 
+from worker.ids import LOWEST
 from worker.store.db import Pooled
 from worker.store.statements import statements
 
 _SQL = statements("retention")
 COUNTED = 10_000
-_NOWHERE = "00000000-0000-0000-0000-000000000000"
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -21,7 +21,7 @@ class Mark(msgspec.Struct, frozen=True):
 
     received_at: datetime
     event_id: str
-    kept_id: str = _NOWHERE
+    kept_id: str = LOWEST
 
 
 class Progress(msgspec.Struct, frozen=True):

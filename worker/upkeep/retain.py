@@ -14,6 +14,7 @@ import structlog
 
 from worker import metrics
 from worker.context import Context
+from worker.ids import LOWEST
 from worker.store import retention
 from worker.store.db import acquire, transaction
 from worker.store.retention import Mark
@@ -28,7 +29,6 @@ ACCOUNTS = 100
 """Accounts of one tick, at most."""
 AGAIN_AFTER = timedelta(hours=1)
 """How long an account rests that was looked at to its end."""
-_NOWHERE = "00000000-0000-0000-0000-000000000000"
 
 
 async def tick(ctx: Context) -> int:
@@ -66,7 +66,7 @@ async def _step(ctx: Context, account_id: str, days: int) -> tuple[int, bool]:
             await retention.let_go(connection, account_id, list(late))
         received_at, event_id = old[-1] if old else (mark.received_at, mark.event_id)
         more = len(old) == BATCH or len(again) == BATCH
-        place = Mark(received_at, event_id, again[-1] if len(again) == BATCH else _NOWHERE)
+        place = Mark(received_at, event_id, again[-1] if len(again) == BATCH else LOWEST)
         pruned = sum(settled.values()) + sum(late.values())
         await retention.go_on(connection, account_id, place, pruned, now, now if more else now + AGAIN_AFTER)
     metrics.bodies_pruned.inc(pruned)

@@ -75,7 +75,7 @@ async def order(look: Look) -> Content:
         "line_groups": await order_lines.tables(found, products),
         "merged": around["merged_numbers"].get(query.merged) if query.merged else None,
         "timeline": [teller.happening(entry, around["topics"]) for entry in entries],
-        "older": cursor.encode("timeline", None, entries[-1].id) if len(rows) > _ENTRIES else None,
+        "older": cursor.following("timeline", [(None, row["id"]) for row in rows], _ENTRIES),
         "explained": explained,
         "statements": [teller.stated(one) for one in explained.statements[:_STATEMENTS]],
         "digits": EXPONENTS.get(view.currency, 2),
